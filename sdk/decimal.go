@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sdk
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/shopspring/decimal"
+)
+
+// Decimal is an exact decimal number, or absent. The zero value is absent, which is not zero.
+//
+// It holds canonical text: no exponent, no leading or trailing zeros, no "-0". Two Decimals are equal exactly when
+// they are the same number, so == works.
+type Decimal struct{ text string }
+
+// maxDecimalText bounds how long a number may be written, and how many digits it may have, so that "1e999999999" is an
+// error and not a gigabyte.
+const maxDecimalText = 64
+
+// ParseDecimal reads a number such as "25", "27.360", "-1e2". Empty text is absent.
+func ParseDecimal(text string) (Decimal, error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return Decimal{}, nil
+	}
+	if plain(text) {
+		return Decimal{text}, nil
+	}
+	if len(text) > maxDecimalText {
+		return Decimal{}, fmt.Errorf("number of %d characters is too long (at most %d)", len(text), maxDecimalText)
+	}
+	d, err := decimal.NewFromString(text)
+	if err != nil {
+		return Decimal{}, fmt.Errorf("%q is not a number", text)
+	}
+	if e := d.Exponent(); e > maxDecimalText || e < -maxDecimalText {
+		return Decimal{}, fmt.Errorf("%q has too many digits (at most %d)", text, maxDecimalText)
+	}
+	return Decimal{d.String()}, nil
+}
+
+// plain reports whether text is a short canonical integer, the usual case, which needs no parsing.
+func plain(text string) bool {
+	if len(text) > 18 || (text[0] == '0' && len(text) > 1) {
+		return false
+	}
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// Int makes a whole number.
+func Int(n int64) Decimal { return Decimal{strconv.FormatInt(n, 10)} }
+
+// IsAbsent reports whether there is no number.
+func (d Decimal) IsAbsent() bool { return d.text == "" }
+
+// String gives the canonical text; empty when absent.
+func (d Decimal) String() string { return d.text }
+
+// Big gives the number for arithmetic; zero when absent.
+func (d Decimal) Big() decimal.Decimal {
+	if d.text == "" {
+		return decimal.Decimal{}
+	}
+	return decimal.RequireFromString(d.text)
+}
+
+// MarshalText gives the canonical text.
+func (d Decimal) MarshalText() ([]byte, error) { return []byte(d.text), nil }
+
+// UnmarshalText reads what MarshalText wrote, or any number ParseDecimal takes.
+func (d *Decimal) UnmarshalText(text []byte) error {
+	parsed, err := ParseDecimal(string(text))
+	if err != nil {
+		return err
+	}
+	*d = parsed
+	return nil
+}
