@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconcile
+
+import "fmt"
+
+// Kind is the kind of a change to a subscription.
+type Kind string
+
+// The kinds of change.
+const (
+	Create     Kind = "create"
+	Update     Kind = "update"
+	Move       Kind = "move"
+	Deactivate Kind = "deactivate"
+	Reactivate Kind = "reactivate"
+)
+
+// Policy is what the operator chose for a module's subscriptions.
+type Policy struct {
+	// DeactivateMissing lets subscriptions that ended at the distributor become inactive. Default off.
+	DeactivateMissing bool
+	// MissingRuns is in how many complete readings in a row a subscription must be missing. At least 1.
+	MissingRuns int
+}
+
+// Current is our record of a subscription.
+type Current struct {
+	Active   bool
+	Customer int64
+	Fields   Fields
+}
+
+// Change is one change to one subscription.
+type Change struct {
+	Kind   Kind
+	Reason string
+	// Differences are set with Update, From and To (customer ids) with Move.
+	Differences []Difference
+	From, To    int64
+}
+
+// Decision is what one reading of one subscription leads to.
+type Decision struct {
+	Changes []Change
+	// Fields are what our record holds afterwards, if every change is made.
+	Fields Fields
+	// Active is whether it is active afterwards.
+	Active bool
+	// EndPending: the distributor says it ended, and our record stays active for now.
+	EndPending bool
+}
+
+// Seen decides about a subscription that the distributor listed. Current is nil when we have no record of it yet.
+// Customer is the customer it belongs to by the mapping. ScopeComplete: the part of the listing it was in was read whole.
+func Seen(current *Current, told Observed, customer int64, scopeComplete bool, policy Policy) Decision {
+	ended := told.Ended()
+	if current == nil {
+		d := Decision{Fields: told.Fields, Active: !ended}
+		if told.Charge == ChargeUsage {
+			d.Fields.Quantity = ""
+		}
+		d.Changes = []Change{{Kind: Create, To: customer, Reason: createReason(ended, told.Status)}}
+		return d
+	}
+	d := Decision{Active: current.Active}
+	var differences []Difference
+	d.Fields, differences = current.Fields.Merge(told.Fields)
+	if current.Customer != customer {
+		d.Changes = append(d.Changes, Change{
+			Kind: Move, From: current.Customer, To: customer, Reason: "its distributor customer is mapped to another customer",
+		})
+	}
+	if len(differences) > 0 {
+		d.Changes = append(d.Changes, Change{Kind: Update, Differences: differences, Reason: "the distributor says so"})
+	}
+	switch {
+	case !ended && !current.Active:
+		d.Active = true
+		d.Changes = append(d.Changes, Change{Kind: Reactivate, Reason: "the distributor lists it again"})
+	case ended && current.Active && policy.DeactivateMissing && scopeComplete:
+		d.Active = false
+		d.Changes = append(d.Changes, Change{
+			Kind: Deactivate, Reason: fmt.Sprintf("the distributor reports it as %s", statusText(told.State, told.Status)),
+		})
+	case ended && current.Active:
+		d.EndPending = true
+	}
+	return d
+}
+
+func createReason(ended bool, status string) string {
+	if ended {
+		return fmt.Sprintf("new at the distributor, already ended there (%s)", status)
+	}
+	return "new at the distributor"
+}
+
+func statusText(state, status string) string {
+	if status != "" {
+		return fmt.Sprintf("%q", status)
+	}
+	return state
+}
+
+// Absence is what a subscription's absence from a complete scope leads to.
+type Absence struct {
+	// Missing is in how many complete readings in a row it has now been missing, at most Policy.MissingRuns.
+	Missing int
+	// Gone: its end has been dealt with, there is nothing left to decide until it comes back.
+	Gone bool
+	// Change is nil when nothing changes for the customer.
+	Change *Change
+	// LeftActive: it ended, but the operator did not allow deactivation.
+	LeftActive bool
+}
+
+// Missing decides about a subscription that a complete scope no longer lists. Current is nil when it waits for a mapping.
+// Before is in how many complete readings it was missing until now. Removed: the distributor said so in as many words,
+// which needs no second reading.
+func Missing(current *Current, before int, removed bool, scope string, policy Policy) Absence {
+	needed := max(policy.MissingRuns, 1)
+	a := Absence{Missing: min(before+1, needed)}
+	if removed {
+		a.Missing = needed
+	}
+	if a.Missing < needed {
+		return a
+	}
+	if current == nil || !current.Active {
+		a.Gone = true
+		return a
+	}
+	if !policy.DeactivateMissing {
+		a.LeftActive = true
+		return a
+	}
+	reason := fmt.Sprintf("no longer listed by the distributor in %s, which was read completely", scope)
+	switch {
+	case removed:
+		reason = fmt.Sprintf("the distributor reports it as removed from %s", scope)
+	case needed > 1:
+		reason = fmt.Sprintf("missing from %d complete readings of %s in a row", needed, scope)
+	}
+	a.Gone = true
+	a.Change = &Change{Kind: Deactivate, Reason: reason}
+	return a
+}
