@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3/database"
+	"github.com/uptrace/bun/schema"
+)
+
+// dialect is everything in which one database differs from another. The queries are shared.
+type dialect interface {
+	// bun gives the dialect of the query builder.
+	bun() schema.Dialect
+	// open gives a pool for writing and one for reading. They may be the same.
+	open(ctx context.Context, opts Options) (write, read *sql.DB, err error)
+	// prepare makes sure of what must be true of a database beyond its schema. It is called under the lock.
+	prepare(ctx context.Context, write *sql.DB) error
+	// prepared reports whether prepare has nothing to do.
+	prepared(ctx context.Context, read *sql.DB) (bool, error)
+	// lock lets one program at a time migrate. waiting is called once if it has to wait.
+	lock(ctx context.Context, waiting func(lock string)) (unlock func() error, err error)
+	// state tells which schema there is.
+	state(ctx context.Context, read *sql.DB) (schemaState, error)
+	// migrations gives the folder of migrations and goose's name of the database.
+	migrations() (fs.FS, database.Dialect)
+	// classify says what an error means; nil if it is not the database's. Op and Path are filled in by the caller.
+	classify(err error) *Error
+	// reserveIDs takes n ids of a table that nobody will use again, and gives the first.
+	reserveIDs(ctx context.Context, tx *sql.Tx, table Table, n int) (int64, error)
+	// placeholders appends a list of n placeholders, of which the first has the number from+1.
+	placeholders(b []byte, from, n int) []byte
+	// time turns a time into an argument of a prepared statement.
+	time(t time.Time) any
+	// scanIndex is the hot scan behind Store.ScanIndex.
+	scanIndex(ctx context.Context, read *sql.DB, moduleID int64, fn func(IndexRow)) error
+}
+
+// schemaState is which schema a database has.
+type schemaState struct {
+	// version is that of the newest migration that was applied; 0 if none.
+	version int64
+	// foreign: there are tables, but none that says which migrations were applied.
+	foreign bool
+}
+
+// Table is a table of which ids can be reserved.
+type Table string
+
+// The tables of which ids can be reserved.
+const (
+	TableCustomers                Table = "customers"
+	TableSites                    Table = "sites"
+	TableDistributorCustomers     Table = "distributor_customers"
+	TableMappings                 Table = "mappings"
+	TableSubscriptions            Table = "subscriptions"
+	TableDistributorSubscriptions Table = "distributor_subscriptions"
+)

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// StartRun writes a run that begins and fills in its id.
+func (s *Store) StartRun(ctx context.Context, run *Run) error {
+	return s.change(ctx, "record the start of the run", func(ctx context.Context, tx bun.Tx) error {
+		s.tidyRun(run)
+		_, err := tx.NewInsert().Model(run).ExcludeColumn("id").Returning("id").Exec(ctx)
+		return err
+	})
+}
+
+// FinishRun writes how a run ended.
+func (s *Store) FinishRun(ctx context.Context, run *Run) error {
+	return s.change(ctx, "record the end of the run", func(ctx context.Context, tx bun.Tx) error {
+		return s.finishRun(ctx, tx, run)
+	})
+}
+
+func (s *Store) finishRun(ctx context.Context, tx bun.Tx, run *Run) error {
+	s.tidyRun(run)
+	result, err := tx.NewUpdate().Model(run).ExcludeColumn("id", "tenant_id", "module_id", "started_at").
+		WherePK().Where("tenant_id = ?", run.TenantID).Where("module_id = ?", run.ModuleID).Exec(ctx)
+	return oneRow(result, err, fmt.Sprintf("run %d", run.ID))
+}
+
+// tidyRun makes a run fit to be stored.
+func (s *Store) tidyRun(run *Run) {
+	cleanAll(&run.Mode, &run.Trigger, &run.Who, &run.Entities, &run.Customers, &run.Outcome, &run.Holder,
+		&run.PluginVersion, &run.PluginSHA256, &run.ErrorCode, &run.Error)
+	run.Counts, run.Report, run.Crash = cleanJSON(run.Counts), cleanJSON(run.Report), cleanJSON(run.Crash)
+	if run.Counts == nil {
+		run.Counts = emptyObject()
+	}
+	if run.Report == nil {
+		run.Report = emptyObject()
+	}
+	s.orNow(&run.StartedAt)
+	run.FinishedAt = storedOrNil(run.FinishedAt)
+}
+
+// Run gives one run, or a *NotFoundError.
+func (s *Store) Run(ctx context.Context, id int64) (Run, error) {
+	var run Run
+	err := s.read.NewSelect().Model(&run).Where("id = ?", id).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Run{}, &NotFoundError{What: fmt.Sprintf("run %d", id), Next: "See tallyman runs list."}
+	}
+	return run, s.fail(ctx, fmt.Sprintf("read run %d", id), err)
+}
+
+// RunFilter narrows a list of runs. Zero values do not.
+type RunFilter struct {
+	TenantID, ModuleID int64
+	// CustomerID gives only runs that changed, or would have changed, something of a customer.
+	CustomerID int64
+	Outcomes   []string
+	Mode       string
+	// BeforeID is the last id of the page before.
+	BeforeID int64
+	Limit    int
+}
+
+// Runs gives runs, newest first.
+func (s *Store) Runs(ctx context.Context, filter RunFilter) ([]Run, error) {
+	var list []Run
+	query := s.read.NewSelect().Model(&list).OrderExpr("run.id DESC")
+	whereID(query, "run.tenant_id", filter.TenantID)
+	whereID(query, "run.module_id", filter.ModuleID)
+	if filter.CustomerID != 0 {
+		query.Where("EXISTS (SELECT 1 FROM changes c WHERE c.run_id = run.id AND c.customer_id = ?)", filter.CustomerID)
+	}
+	if len(filter.Outcomes) > 0 {
+		query.Where("run.outcome IN (?)", bun.List(filter.Outcomes))
+	}
+	if filter.Mode != "" {
+		query.Where("run.mode = ?", filter.Mode)
+	}
+	if filter.BeforeID != 0 {
+		query.Where("run.id < ?", filter.BeforeID)
+	}
+	limit(query, filter.Limit)
+	err := query.Scan(ctx)
+	return list, s.fail(ctx, "list runs", err)
+}
+
+// LastRun gives the newest run of a module that has ended, or nil.
+func (s *Store) LastRun(ctx context.Context, moduleID int64) (*Run, error) {
+	return s.lastRun(ctx, moduleID, "finished_at IS NOT NULL")
+}
+
+// Trustworthy says when each entity of a module was last read completely; nil: never.
+type Trustworthy struct {
+	Customers, Subscriptions       *time.Time
+	CustomersRun, SubscriptionsRun int64
+}
+
+// LastTrustworthy gives the times up to which the picture of a module is known to be right.
+func (s *Store) LastTrustworthy(ctx context.Context, moduleID int64) (Trustworthy, error) {
+	var t Trustworthy
+	run, err := s.lastRun(ctx, moduleID, "customers_complete")
+	if err != nil {
+		return t, err
+	}
+	if run != nil {
+		t.Customers, t.CustomersRun = &run.StartedAt, run.ID
+	}
+	if run, err = s.lastRun(ctx, moduleID, "subscriptions_complete"); err != nil {
+		return t, err
+	}
+	if run != nil {
+		t.Subscriptions, t.SubscriptionsRun = &run.StartedAt, run.ID
+	}
+	return t, nil
+}
+
+func (s *Store) lastRun(ctx context.Context, moduleID int64, where string) (*Run, error) {
+	var run Run
+	err := s.read.NewSelect().Model(&run).Where("module_id = ?", moduleID).Where(where).OrderExpr("id DESC").Limit(1).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, s.fail(ctx, "read the last run", err)
+	}
+	return &run, nil
+}
+
+// CloseAbandoned marks runs of a module that never ended, and are older than the given one, as failed. Whoever calls it
+// holds the module's lease, so their holders are dead.
+func (s *Store) CloseAbandoned(ctx context.Context, moduleID, olderThanRun int64) error {
+	const op = "close abandoned runs"
+	found, err := s.read.NewSelect().Model((*Run)(nil)).
+		Where("module_id = ?", moduleID).Where("id < ?", olderThanRun).Where("finished_at IS NULL").Exists(ctx)
+	if err != nil || !found {
+		return s.fail(ctx, op, err)
+	}
+	return s.change(ctx, op, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewUpdate().Model((*Run)(nil)).
+			Set("outcome = ?", "failed").Set("error_code = ?", "run.abandoned").Set("finished_at = ?", s.now()).
+			Set("error = ?", "the program that made this run ended before the run did; nothing of it was applied").
+			Where("module_id = ?", moduleID).Where("id < ?", olderThanRun).Where("finished_at IS NULL").Exec(ctx)
+		return err
+	})
+}
+
+// whereID narrows a query where the id is not zero.
+func whereID(query *bun.SelectQuery, column string, id int64) {
+	if id != 0 {
+		query.Where("? = ?", bun.Ident(column), id)
+	}
+}
+
+func limit(query *bun.SelectQuery, n int) {
+	if n > 0 {
+		query.Limit(int64(n))
+	}
+}
+
+// oneRow makes sure that a statement changed one row.
+func oneRow(result sql.Result, err error, what string) error {
+	if err != nil {
+		return err
+	}
+	n, err := result.RowsAffected()
+	if err == nil && n != 1 {
+		err = &NotFoundError{What: what}
+	}
+	return err
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/uptrace/bun"
+)
+
+// Options says which database to open, and how.
+type Options struct {
+	// URL is sqlite:path. A relative path is taken from BaseDir.
+	URL string
+	// BaseDir is usually the folder of the configuration. Empty: the current folder.
+	BaseDir string
+	// NoCreate refuses a database that is not there yet, for commands that only look.
+	NoCreate bool
+	// ForMigration opens a database whatever its schema, new ones included, and leaves it as it is. Only Migrate and Status
+	// may be called on it.
+	ForMigration bool
+	// Log may be nil.
+	Log hclog.Logger
+	// Now is the clock for leases and for rows that come without a time. Default time.Now. All programs on one database
+	// must agree on the time to within a small part of a lease.
+	Now func() time.Time
+}
+
+// Store is one open database. It is safe for several goroutines.
+type Store struct {
+	dialect dialect
+	path    string
+	log     hclog.Logger
+	clock   func() time.Time
+	// write has one connection where the database allows one writer; never read rows from it while writing.
+	write, read *bun.DB
+}
+
+// Open opens a database. A new one is created and migrated. One with an older schema is refused until somebody migrates
+// it, one with a newer schema until the program is upgraded. Errors are of type *Error, unless ctx ended.
+func Open(ctx context.Context, opts Options) (*Store, error) {
+	d, path, err := dialectFor(opts)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dialect: d, path: path, log: opts.Log, clock: opts.Now}
+	if s.log == nil {
+		s.log = hclog.NewNullLogger()
+	}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	const op = "open database"
+	write, read, err := d.open(ctx, opts)
+	if err != nil {
+		return nil, s.fail(ctx, op, err)
+	}
+	s.write, s.read = bun.NewDB(write, d.bun()), bun.NewDB(read, d.bun())
+	if !opts.ForMigration {
+		err = s.checkSchema(ctx, opts.NoCreate)
+	} else {
+		_, err = d.state(ctx, read)
+	}
+	if err != nil {
+		return nil, errors.Join(s.fail(ctx, op, err), s.Close())
+	}
+	return s, nil
+}
+
+// dialectFor chooses the dialect for a URL.
+func dialectFor(opts Options) (dialect, string, error) {
+	const next = `Write database { url = "sqlite:tallyman.db" }.`
+	scheme, rest, found := strings.Cut(opts.URL, ":")
+	switch {
+	case found && scheme == "sqlite":
+		d, err := newSQLite(rest, opts.BaseDir)
+		if err != nil {
+			return nil, "", err
+		}
+		return d, d.path, nil
+	case found && (scheme == "postgres" || scheme == "postgresql"):
+		// The URL may hold a password.
+		return nil, "", &Error{
+			Op: "open database", Path: scheme + ":", Kind: KindURL,
+			Message: "this version of tallyman keeps its data in SQLite only; postgres:// is not supported yet", Next: next,
+		}
+	case opts.URL == "":
+		return nil, "", &Error{Op: "open database", Kind: KindURL, Message: "no database is set", Next: next}
+	default:
+		return nil, "", &Error{
+			Op: "open database", Kind: KindURL,
+			Message: fmt.Sprintf("a database URL starts with sqlite:, not with %q", scheme), Next: next,
+		}
+	}
+}
+
+// Path gives the file the database is in.
+func (s *Store) Path() string { return s.path }
+
+// Close closes the database. Nothing may be under way.
+func (s *Store) Close() error {
+	return errors.Join(s.read.Close(), s.write.Close())
+}
+
+// now is the time as it is stored: in UTC, to the microsecond.
+func (s *Store) now() time.Time { return stored(s.clock()) }
+
+// stored gives a time as every database keeps it.
+func stored(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// change runs fn in one write transaction, which is rolled back if fn gives an error or panics or ctx ends.
+func (s *Store) change(ctx context.Context, op string, fn func(ctx context.Context, tx bun.Tx) error) error {
+	return s.fail(ctx, op, s.transact(ctx, fn))
+}
+
+func (s *Store) transact(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) (err error) {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if rollbackErr := tx.Rollback(); err != nil && rollbackErr != nil && !errors.Is(rollbackErr, sql.ErrTxDone) {
+			err = errors.Join(err, fmt.Errorf("roll back: %w", rollbackErr))
+		}
+	}()
+	if err := fn(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// clean gives text as it can be stored: valid UTF-8 without NUL.
+func clean(s string) string {
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "")
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// cleanAll cleans texts in place.
+func cleanAll(texts ...*string) {
+	for _, s := range texts {
+		*s = clean(*s)
+	}
+}
+
+// orNow fills in a time that was not given.
+func (s *Store) orNow(times ...*time.Time) {
+	for _, t := range times {
+		if t.IsZero() {
+			*t = s.now()
+		} else {
+			*t = stored(*t)
+		}
+	}
+}
+
+// matching gives the pattern for a search anywhere in a text. Compare it with lower(column) LIKE ? ESCAPE '\'.
+func matching(search string) string {
+	escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(clean(search)))
+	return "%" + escaped + "%"
+}
+
+// cleanJSON gives JSON as it can be stored; nothing is nil, which is stored as NULL.
+func cleanJSON(raw json.RawMessage) json.RawMessage {
+	if len(raw) == 0 {
+		return nil
+	}
+	return json.RawMessage(clean(string(raw)))
+}
+
+func emptyObject() json.RawMessage { return json.RawMessage("{}") }
+
+func storedOrNil(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	at := stored(*t)
+	return &at
+}
