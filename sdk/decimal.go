@@ -39,20 +39,32 @@ func ParseDecimal(text string) (Decimal, error) {
 	if e := d.Exponent(); e > maxDecimalText || e < -maxDecimalText {
 		return Decimal{}, fmt.Errorf("%q has too many digits (at most %d)", text, maxDecimalText)
 	}
-	return Decimal{d.String()}, nil
+	canonical := d.String()
+	if len(canonical) > maxDecimalText {
+		return Decimal{}, fmt.Errorf("%q has too many digits (at most %d)", text, maxDecimalText)
+	}
+	return Decimal{canonical}, nil
 }
 
-// plain reports whether text is a short canonical integer, the usual case, which needs no parsing.
+// plain reports whether text is canonical already, the usual case, which needs no parsing: "25", "27.36".
 func plain(text string) bool {
-	if len(text) > 18 || (text[0] == '0' && len(text) > 1) {
+	if len(text) > maxDecimalText {
 		return false
 	}
+	whole, fraction, hasFraction := strings.Cut(text, ".")
+	if !digits(whole) || (whole[0] == '0' && len(whole) > 1) {
+		return false
+	}
+	return !hasFraction || (digits(fraction) && fraction[len(fraction)-1] != '0')
+}
+
+func digits(text string) bool {
 	for i := range len(text) {
 		if text[i] < '0' || text[i] > '9' {
 			return false
 		}
 	}
-	return true
+	return text != ""
 }
 
 // Int makes a whole number.

@@ -77,7 +77,8 @@ func (Unimplemented) ListSubscriptions(context.Context, ListRequest, *Subscripti
 
 func (Unimplemented) mustEmbedUnimplemented() {}
 
-// Plugin is everything Serve needs. S is the settings struct; see Settings for its tags.
+// Plugin is everything Serve needs. S is the settings struct; the package documentation
+// tells its tags.
 type Plugin[S any] struct {
 	// Name is the short name, [a-z0-9][a-z0-9-]*: "rhipe". Required.
 	Name string

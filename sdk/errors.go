@@ -3,6 +3,7 @@
 package sdk
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -117,7 +118,7 @@ func (e *Error) WithHint(hint string) *Error {
 	return e
 }
 
-// AsError finds the *Error in err's chain. Any other error becomes one of ClassInternal; nil stays nil.
+// AsError finds the *Error in err's chain. Any other error becomes one of the class ClassOf gives; nil stays nil.
 func AsError(err error) *Error {
 	if err == nil {
 		return nil
@@ -126,14 +127,18 @@ func AsError(err error) *Error {
 	if errors.As(err, &e) {
 		return e
 	}
-	return &Error{Class: ClassInternal, Message: err.Error(), Err: err}
+	return &Error{Class: ClassOf(err), Message: err.Error(), Err: err}
 }
 
-// ClassOf gives the class of err: that of the *Error in its chain, otherwise ClassInternal.
+// ClassOf gives the class of err: that of the *Error in its chain, otherwise ClassTransient for a context that ended and
+// ClassInternal for all else.
 func ClassOf(err error) Class {
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Class
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return ClassTransient
 	}
 	return ClassInternal
 }

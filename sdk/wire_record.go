@@ -19,12 +19,16 @@ func init() {
 }
 
 // slab hands out values of one type from an array, so that a batch costs a few allocations and not several a record.
-type slab[T any] struct{ free []T }
+type slab[T any] struct {
+	free []T
+	size int
+}
 
 // next gives a zero value. The first array has one element, since a single record needs no more; they double up to 128.
 func (s *slab[T]) next() *T {
 	if len(s.free) == 0 {
-		s.free = make([]T, max(1, min(cap(s.free)*2, 128)))
+		s.size = max(1, min(s.size*2, 128))
+		s.free = make([]T, s.size)
 	}
 	p := &s.free[0]
 	s.free = s.free[1:]

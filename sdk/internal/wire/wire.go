@@ -91,5 +91,5 @@ func DialOptions() []grpc.DialOption {
 
 // ServerOptions gives the limits of the plugin's side.
 func ServerOptions() []grpc.ServerOption {
-	return []grpc.ServerOption{grpc.MaxRecvMsgSize(MaxReceivedBytes), grpc.MaxSendMsgSize(MaxReceivedBytes)}
+	return []grpc.ServerOption{grpc.MaxRecvMsgSize(MaxReceivedBytes), grpc.MaxSendMsgSize(MaxSentBytes)}
 }
