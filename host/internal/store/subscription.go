@@ -25,7 +25,8 @@ func (s *Store) CountIndex(ctx context.Context, moduleID int64) (int, error) {
 	return n, s.fail(ctx, "count distributor subscriptions", err)
 }
 
-// ScanIndex calls fn for every distributor subscription of a module, by id. It reads one index and no table.
+// ScanIndex calls fn for every distributor subscription of a module, in no order that counts. It reads one index and no
+// table. fn must not use the store. Only the lowest eight bits of flags are read.
 func (s *Store) ScanIndex(ctx context.Context, moduleID int64, fn func(IndexRow)) error {
 	return s.fail(ctx, "read the index of distributor subscriptions", s.dialect.scanIndex(ctx, s.read.DB, moduleID, fn))
 }
