@@ -80,3 +80,15 @@ func (c *Client) probe(ctx context.Context, try func(context.Context, *url.URL) 
 	}
 	return strings.Join(details, "; "), nil
 }
+
+// Authenticate fetches a token, if there is none that still holds, for a connection test.
+func (c *Client) Authenticate(ctx context.Context) error {
+	if c.tokens == nil {
+		return nil
+	}
+	_, _, err := c.tokens.get(ctx)
+	if err != nil {
+		return c.networkError(&call{method: http.MethodPost, target: c.tokens.url, redact: c.Redact, token: true}, err)
+	}
+	return nil
+}
