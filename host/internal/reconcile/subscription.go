@@ -125,3 +125,14 @@ func (f Fields) Merge(told Fields) (Fields, []Difference) {
 	}
 	return merged, differences
 }
+
+// Set makes the fields what the differences say they are afterwards.
+func (f *Fields) Set(differences []Difference) {
+	for _, d := range differences {
+		for _, field := range fieldTable {
+			if field.name == d.Field {
+				*field.of(f) = d.After
+			}
+		}
+	}
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
+	"github.com/tallymanhq/tallyman/host/internal/store"
+	"github.com/tallymanhq/tallyman/sdk"
+
+	distributorv1 "github.com/tallymanhq/tallyman/proto/distributor/v1"
+)
+
+// collect streams the listings: customers into memory, subscriptions past the index, which keeps only what is new or
+// different.
+func (r *run) collect(ctx context.Context) error {
+	if r.req.Entities.Customers {
+		if err := r.collectCustomers(ctx); err != nil {
+			return err
+		}
+	}
+	if r.req.Entities.Subscriptions {
+		return r.collectSubscriptions(ctx)
+	}
+	return nil
+}
+
+// customerListing is what was read of the customers.
+type customerListing struct {
+	// read: the listing ended as it should; otherwise nothing of it is used.
+	read bool
+	// complete: everything was read.
+	complete bool
+	list     []*sdk.Customer
+	byKey    map[string]int
+}
+
+func (r *run) collectCustomers(ctx context.Context) error {
+	r.progress("collect customers", 0, "")
+	listing, err := r.source.ListCustomers(ctx, r.narrowRefs)
+	if err != nil {
+		return r.listingFailed(ctx, "customers", err)
+	}
+	defer listing.Close()
+	c := &r.customers
+	c.byKey = map[string]int{}
+	scopeOf := map[int]string{}
+	for {
+		event, err := listing.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return r.listingFailed(ctx, "customers", err)
+		}
+		switch event := event.(type) {
+		case pluginhost.Customers:
+			for i := range event.Customers {
+				told := &event.Customers[i]
+				key := r.key(told.Ref)
+				if at, twice := c.byKey[key]; twice {
+					r.details.warn("customer %q was listed twice; the last one counts", told.Ref)
+					c.list[at], scopeOf[at] = told, event.Scope
+					continue
+				}
+				c.byKey[key] = len(c.list)
+				scopeOf[len(c.list)] = event.Scope
+				c.list = append(c.list, told)
+			}
+			r.progress("collect customers", len(c.list), "")
+		case pluginhost.Progress:
+			r.progress("collect customers", len(c.list), event.Text)
+		}
+	}
+	result := listing.Result()
+	if err := r.judge(ctx, "customers", result); err != nil {
+		return err
+	}
+	c.dropFailed(r, scopeOf, result)
+	c.read = true
+	c.complete = result.Outcome == pluginhost.OutcomeComplete
+	r.count(CountCustomersListed, len(c.list))
+	return nil
+}
+
+// dropFailed removes what came from scopes that failed: nothing of them is used.
+func (c *customerListing) dropFailed(r *run, scopeOf map[int]string, result pluginhost.Result) {
+	failed := failedScopes(result)
+	if len(failed) == 0 {
+		return
+	}
+	kept := c.list[:0]
+	clear(c.byKey)
+	for i, told := range c.list {
+		if failed[scopeOf[i]] {
+			continue
+		}
+		c.byKey[r.key(told.Ref)] = len(kept)
+		kept = append(kept, told)
+	}
+	c.list = kept
+}
+
+func failedScopes(result pluginhost.Result) map[string]bool {
+	failed := map[string]bool{}
+	for _, s := range result.Scopes {
+		if s.Outcome == pluginhost.OutcomeFailed {
+			failed[s.Ref] = true
+		}
+	}
+	return failed
+}
+
+// scopeState is one scope of the subscription listing.
+type scopeState struct {
+	ref, name string
+	// id is its row's, zero until it has one.
+	id int64
+	// listed: the listing had it. complete, failed: how its reading ended.
+	listed, complete, failed bool
+	// known is how many live records the database has in it, count how many were listed.
+	known, count int
+}
+
+// title is how people read about a scope.
+func (s *scopeState) title() string {
+	if s.name != "" {
+		return s.name
+	}
+	return fmt.Sprintf("%q", s.ref)
+}
+
+// subscriptionListing is what was read of the subscriptions, against what was known.
+type subscriptionListing struct {
+	read     bool
+	complete bool
+	index    *index
+	scopes   []scopeState
+	scopeRef map[string]uint32
+	delta    spool
+	// fresh are the key hashes of records that are not known, to find those that came twice.
+	fresh []uint64
+	// repeated are the hashes of the keys that came more than once.
+	repeated map[uint64]bool
+	// removed are the hashes of the keys the distributor said were removed.
+	removed map[uint64]bool
+	// listed counts records, unchanged those that cost nothing.
+	listed, unchanged int
+	// live counts the known records that are not gone, waiting those among them without a subscription of ours.
+	live, waiting int
+	warnedTwice   int
+}
+
+func (r *run) collectSubscriptions(ctx context.Context) error {
+	s := &r.subscriptions
+	if err := s.load(ctx, r); err != nil {
+		return err
+	}
+	r.progress("collect subscriptions", 0, "")
+	listing, err := r.source.ListSubscriptions(ctx, r.narrowRefs)
+	if err != nil {
+		return r.listingFailed(ctx, "subscriptions", err)
+	}
+	defer listing.Close()
+	hash := fingerprinter{key: r.key}
+	for {
+		event, err := listing.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return r.listingFailed(ctx, "subscriptions", err)
+		}
+		switch event := event.(type) {
+		case pluginhost.ScopeBegin:
+			s.scope(event.Ref, event.Name)
+		case pluginhost.Subscriptions:
+			scope := s.scope(event.Scope, "")
+			for _, sub := range event.Subscriptions {
+				if err := s.take(r, &hash, scope, sub); err != nil {
+					return err
+				}
+			}
+			r.progress("collect subscriptions", s.listed, "")
+		case pluginhost.Tombstone:
+			if s.removed == nil {
+				s.removed = map[uint64]bool{}
+			}
+			s.removed[hashKey(r.key(event.Ref))] = true
+		case pluginhost.Progress:
+			r.progress("collect subscriptions", s.listed, event.Text)
+		}
+	}
+	result := listing.Result()
+	if err := r.judge(ctx, "subscriptions", result); err != nil {
+		return err
+	}
+	for _, ended := range result.Scopes {
+		scope := &s.scopes[s.scope(ended.Ref, ended.Name)]
+		scope.listed = true
+		scope.complete = ended.Outcome == pluginhost.OutcomeComplete
+		scope.failed = ended.Outcome == pluginhost.OutcomeFailed
+	}
+	s.read = true
+	s.complete = result.Outcome == pluginhost.OutcomeComplete
+	s.findRepeated()
+	r.count(CountSubscriptionsListed, s.listed)
+	r.count(CountUnchanged, s.unchanged)
+	return nil
+}
+
+// load reads what is known into the index.
+func (s *subscriptionListing) load(ctx context.Context, r *run) error {
+	scopes, err := r.store.Scopes(ctx, r.module.ID)
+	if err != nil {
+		return err
+	}
+	s.scopeRef = map[string]uint32{}
+	position := map[int64]uint32{}
+	for _, row := range scopes {
+		at := s.scope(row.Ref, row.Name)
+		s.scopes[at].id = row.ID
+		position[row.ID] = at
+	}
+	n, err := r.store.CountIndex(ctx, r.module.ID)
+	if err != nil {
+		return err
+	}
+	s.index = newIndex(n)
+	err = r.store.ScanIndex(ctx, r.module.ID, func(row store.IndexRow) {
+		at := position[row.ScopeID]
+		s.index.add(entry{
+			key: uint64(row.KeyHash), print: uint64(row.Fingerprint), id: row.ID,
+			scope: at, flags: uint8(row.Flags), linked: row.Linked,
+		})
+		if row.Flags&store.FlagGone == 0 {
+			s.live++
+			s.scopes[at].known++
+			if !row.Linked {
+				s.waiting++
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	s.index.build()
+	return nil
+}
+
+// scope gives the position of a scope, which it makes if there is none yet.
+func (s *subscriptionListing) scope(ref, name string) uint32 {
+	at, ok := s.scopeRef[ref]
+	if !ok {
+		at = uint32(len(s.scopes))
+		s.scopes = append(s.scopes, scopeState{ref: ref})
+		s.scopeRef[ref] = at
+	}
+	if name != "" {
+		s.scopes[at].name = name
+	}
+	return at
+}
+
+// noItem stands for a subscription without items: it is one record all the same.
+var noItem = &distributorv1.Item{}
+
+// take looks at one listed subscription. One that is unchanged is marked as seen and costs nothing more.
+func (s *subscriptionListing) take(r *run, hash *fingerprinter, scope uint32, sub *distributorv1.Subscription) error {
+	if r.narrow != nil && !r.narrow[r.key(sub.GetCustomerRef())] {
+		return nil
+	}
+	s.listed++
+	s.scopes[scope].count++
+	for i := range max(len(sub.GetItems()), 1) {
+		item := noItem
+		if len(sub.GetItems()) > 0 {
+			item = sub.GetItems()[i]
+		}
+		key, print := hash.subscription(sub, item)
+		at := s.index.find(key, print)
+		if at < 0 {
+			s.fresh = append(s.fresh, key)
+		} else {
+			known := &s.index.entries[at]
+			twice := known.seen
+			known.seen = true
+			if twice {
+				s.repeat(r, key, sub.GetRef())
+			} else if known.print == print && known.flags == 0 && known.scope == scope {
+				s.unchanged++
+				continue
+			}
+			known.spooled = true
+		}
+		if err := s.delta.append(spooled{entry: at, scope: scope, key: key, print: print, item: i, sub: sub}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repeat notes that a record came more than once.
+func (s *subscriptionListing) repeat(r *run, key uint64, ref string) {
+	if s.repeated == nil {
+		s.repeated = map[uint64]bool{}
+	}
+	s.repeated[key] = true
+	if s.warnedTwice++; s.warnedTwice <= 10 {
+		r.details.warn("subscription %q was listed twice; the last one counts", ref)
+	}
+}
+
+// findRepeated finds the new records that came more than once.
+func (s *subscriptionListing) findRepeated() {
+	slices.Sort(s.fresh)
+	for i := 1; i < len(s.fresh); i++ {
+		if s.fresh[i] == s.fresh[i-1] {
+			if s.repeated == nil {
+				s.repeated = map[uint64]bool{}
+			}
+			s.repeated[s.fresh[i]] = true
+		}
+	}
+	s.fresh = nil
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integrator
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/tallymanhq/tallyman/host/internal/reconcile"
+	"github.com/tallymanhq/tallyman/host/internal/store"
+)
+
+// loadApproved finds what a person let through: the held changes of the run that is being approved.
+func (r *run) loadApproved(ctx context.Context) error {
+	if r.req.Approve == 0 {
+		return nil
+	}
+	r.planned.approved = map[uint64]bool{}
+	r.planned.approvedRows = map[uint64]int64{}
+	for after := int64(0); ; {
+		page, err := r.store.Changes(ctx, store.ChangeFilter{
+			ModuleID: r.module.ID, RunID: r.req.Approve, Status: store.ChangeHeld, Oldest: true, AfterID: after, Limit: chunk,
+		})
+		if err != nil {
+			return err
+		}
+		for _, row := range page {
+			after = row.ID
+			c := Change{Entity: row.Entity, Kind: row.Kind, Key: row.EntityKey, After: row.After}
+			r.planned.approved[c.fingerprint()] = true
+			r.planned.approvedRows[c.fingerprint()] = row.ID
+		}
+		if len(page) < chunk {
+			break
+		}
+	}
+	if len(r.planned.approved) == 0 {
+		return &Problem{
+			Code:    "approve.nothing_held",
+			Message: fmt.Sprintf("run %d of %s holds nothing (any more)", r.req.Approve, r.req.Module),
+			Hint:    fmt.Sprintf("A later run may have looked at it again: see %q.", "tallyman runs list "+r.req.Module.String()),
+		}
+	}
+	return nil
+}
+
+// guard holds what is too large or unproven, and lets through what a person approved.
+func (r *run) guard(ctx context.Context) error {
+	if err := r.guardCustomers(ctx); err != nil {
+		return err
+	}
+	return r.guardSubscriptions(ctx)
+}
+
+func (r *run) guardCustomers(ctx context.Context) error {
+	p, limits := &r.planned, r.req.Module.Limits
+	trusted, err := r.store.LastTrustworthy(ctx, r.module.ID)
+	if err != nil {
+		return err
+	}
+	p.firstImport = trusted.Customers == nil
+	creations := 0
+	for _, step := range p.creations {
+		if !p.approved[step.creation().fingerprint()] {
+			creations++
+		}
+	}
+	why, hold := limits.HoldCreations(creations, p.mappedBefore, p.firstImport)
+	guard := reconcile.GuardCreations
+	if r.req.Module.Unmatched == UnmatchedHold && !limits.Overridden[reconcile.GuardUnmatched] {
+		guard, why, hold = reconcile.GuardUnmatched, "new customers wait for approval in this module", true
+	}
+	if hold {
+		for _, step := range p.creations {
+			if !p.approved[step.creation().fingerprint()] {
+				step.create.held = true
+				r.guarded(guard, why)
+			}
+		}
+	}
+	for _, step := range p.customers {
+		if step.create == nil || !step.create.held {
+			continue
+		}
+		for i := range step.changes {
+			if c := &step.changes[i]; c.Entity == EntityCustomer || c.Entity == EntityMapping {
+				c.Guard, c.Held = guard, why
+			}
+		}
+	}
+	if why, hold := limits.HoldEmpty(len(p.gone), len(r.customers.list), "customers"); hold {
+		r.guarded(reconcile.GuardEmptyListing, why)
+		for _, step := range p.gone {
+			step.write, step.row.GoneAt = false, nil
+			for i := range step.changes {
+				step.changes[i].Guard, step.changes[i].Held = reconcile.GuardEmptyListing, why
+			}
+		}
+	}
+	return nil
+}
+
+// creation gives the change that creates the step's customer.
+func (s *customerStep) creation() Change {
+	for _, c := range s.changes {
+		if c.Entity == EntityCustomer && c.Kind == kindCreate {
+			return c
+		}
+	}
+	return Change{}
+}
+
+// guardSubscriptions goes through the plan once to count what the guards look at.
+func (r *run) guardSubscriptions(ctx context.Context) error {
+	s, p, limits := &r.subscriptions, &r.planned, r.req.Module.Limits
+	if !s.read {
+		return nil
+	}
+	err := r.eachSubscription(ctx, func(step *subscriptionStep) error {
+		for _, c := range step.changes {
+			if c.does.Kind == reconcile.Deactivate && !p.approved[c.fingerprint()] {
+				p.deactivations++
+			}
+			if c.Guard == reconcile.GuardQuantity {
+				r.guarded(c.Guard, "quantities that change too much to be believed")
+			}
+		}
+		return nil
+	})
+	if err != nil || p.deactivations == 0 {
+		return err
+	}
+	if r.narrow == nil {
+		if why, hold := limits.HoldEmpty(s.live, s.listed, "subscriptions"); hold {
+			p.holdEmpty = why
+			r.guarded(reconcile.GuardEmptyListing, why)
+			return nil
+		}
+	}
+	active, err := r.store.CountActiveSubscriptions(ctx, r.module.ID)
+	if err != nil {
+		return err
+	}
+	if why, hold := limits.HoldDeactivations(p.deactivations, active); hold {
+		p.holdDeactivations = why
+		r.guarded(reconcile.GuardDeactivations, why)
+	}
+	return nil
+}
+
+// guarded notes that a guard held something.
+func (r *run) guarded(guard, why string) {
+	if r.details.Guards == nil {
+		r.details.Guards = map[string]string{}
+	}
+	r.details.Guards[guard] = why
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

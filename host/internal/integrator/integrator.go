@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package integrator is the one way through the house: it runs a module from the distributor's plugin to the database.
+//
+//	open → collect → plan → guard → apply → report
+//
+// A preview is the same run with an earlier stop, an import for one customer the same run on less, an approval the same
+// run with some changes let through. None has code of its own.
+package integrator
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/tallymanhq/tallyman/host/internal/reconcile"
+	"github.com/tallymanhq/tallyman/host/internal/store"
+)
+
+// Mode says how far a run goes.
+type Mode string
+
+// The modes of a run.
+const (
+	// Sync applies the plan.
+	Sync Mode = "sync"
+	// Plan stops before anything is applied; only the run itself is recorded.
+	Plan Mode = "plan"
+	// Mappings applies only mappings of customers whose names are exactly the same; it creates no customer.
+	Mappings Mode = "mappings"
+)
+
+// Unmatched says what happens to a distributor customer that nobody's name matches.
+type Unmatched string
+
+// What can happen to an unmatched distributor customer.
+const (
+	// UnmatchedCreate creates a customer, its main site and the mapping.
+	UnmatchedCreate Unmatched = "create"
+	// UnmatchedHold plans that and holds it for a person to approve.
+	UnmatchedHold Unmatched = "hold"
+	// UnmatchedIgnore leaves it alone; it stays listed as unmapped.
+	UnmatchedIgnore Unmatched = "ignore"
+)
+
+// Module is what to run and by which rules.
+type Module struct {
+	// Tenant and Name are the names in the configuration: acme, rhipe.
+	Tenant, Name string
+	// TenantName is how people call the tenant.
+	TenantName string
+	// Plugin is the plugin's name.
+	Plugin string
+	// Unmatched defaults to UnmatchedHold.
+	Unmatched Unmatched
+	// TopLevel is what new customers are put under. Empty: none.
+	TopLevel string
+	// UpdateMainSiteAddress lets a mapped customer's main site follow the distributor's address.
+	UpdateMainSiteAddress bool
+	Subscriptions         reconcile.Policy
+	Limits                reconcile.Limits
+}
+
+// String gives the module as people write it: acme/rhipe.
+func (m Module) String() string { return m.Tenant + "/" + m.Name }
+
+// Entities says what a run is about.
+type Entities struct{ Customers, Subscriptions bool }
+
+// String gives the entities as they are stored: "customers,subscriptions".
+func (e Entities) String() string {
+	switch {
+	case e.Customers && e.Subscriptions:
+		return "customers,subscriptions"
+	case e.Customers:
+		return "customers"
+	default:
+		return "subscriptions"
+	}
+}
+
+// Request is one run to be made.
+type Request struct {
+	Module   Module
+	Mode     Mode
+	Entities Entities
+	// Customers narrows the run to these customers of ours. Empty: all.
+	Customers []int64
+	// Trigger is what asked for the run: command, approve, schedule. Who is the person or service behind it.
+	Trigger, Who string
+	// Approve is a run whose held changes are let through where they are still true. Zero: none.
+	Approve int64
+	// Planned is called with every planned change, in order, before it is applied. Optional.
+	Planned func(Change)
+	// Progress is told how far the run is. It must return quickly. Optional.
+	Progress func(Progress)
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	// Stage is one of open, collect customers, collect subscriptions, plan, apply.
+	Stage string
+	// Done is a number of records, Text a few words from the plugin.
+	Done int
+	Text string
+}
+
+// Open starts and configures the plugin of a module for one run.
+type Open func(ctx context.Context, module Module, run string) (Source, error)
+
+// Integrator runs modules against one database. It is safe for several goroutines.
+type Integrator struct {
+	Store *store.Store
+	Open  Open
+	Log   hclog.Logger
+	// Holder names this process in leases: host, process id.
+	Holder string
+	// Lease is how long a dead holder blocks a module. Default 60 seconds; renewed three times as often.
+	Lease time.Duration
+	// Timeout ends a run that takes longer. Zero: none.
+	Timeout time.Duration
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+}
+
+// Run makes one run, start to finish. The report is complete whenever it is not nil; the error says why the run failed,
+// was cancelled or could not start.
+func (i *Integrator) Run(ctx context.Context, req Request) (*Report, error) {
+	r, err := i.open(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	ctx, done := r.withLease(ctx, i.Timeout)
+	err = r.steps(ctx)
+	return r.finish(ctx, done(err))
+}
+
+// steps are the run between its opening and its report.
+func (r *run) steps(ctx context.Context) error {
+	if err := r.connect(ctx); err != nil {
+		return err
+	}
+	if err := r.collect(ctx); err != nil {
+		return err
+	}
+	if err := r.plan(ctx); err != nil {
+		return err
+	}
+	if err := r.guard(ctx); err != nil {
+		return err
+	}
+	return r.apply(ctx)
+}

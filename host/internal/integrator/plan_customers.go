@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integrator
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/tallymanhq/tallyman/host/internal/mapping"
+	"github.com/tallymanhq/tallyman/host/internal/store"
+	"github.com/tallymanhq/tallyman/sdk"
+)
+
+// plan is what a run would change. Customers are planned into memory; subscriptions are planned again, one by one and
+// with the same result, each time somebody goes through them: see eachSubscription.
+type plan struct {
+	// customers are the distributor customers that need anything, byKey all of them.
+	customers []*customerStep
+	byKey     map[string]*customerStep
+	// creations are the steps that create a customer.
+	creations []*customerStep
+	// gone are distributor customers that a complete listing no longer has.
+	gone []*customerStep
+	// mappedBefore is how many distributor customers were mapped before the run.
+	mappedBefore int
+	firstImport  bool
+
+	// approved are the fingerprints of held changes that a person let through.
+	approved map[uint64]bool
+	// approvedRows are their rows.
+	approvedRows map[uint64]int64
+	// deactivations counts them; the holds say why a kind of change is held, empty if it is not.
+	deactivations     int
+	holdDeactivations string
+	holdEmpty         string
+	// held counts held changes.
+	held int
+}
+
+// customerStep is what happens with one distributor customer.
+type customerStep struct {
+	key string
+	// told is what the listing said; nil when it did not have the customer.
+	told *sdk.Customer
+	// row is its row as it will be; row.ID is zero for a new one. write: the row has to be written.
+	row   store.DistributorCustomer
+	write bool
+	// fresh: the row was written by this run, so that nothing known can belong to it.
+	fresh bool
+	// customer is the customer it is mapped to after the run, 0 if none (yet).
+	customer int64
+	// name is the name of that customer.
+	name string
+	// mapAs is the origin of a new mapping, empty for none.
+	mapAs string
+	// create is the customer to be created for it; several steps may share one.
+	create *newCustomer
+	// site is the main site whose address changes; nil if none.
+	site *store.Site
+	// changes are what is recorded, in order.
+	changes []Change
+}
+
+// newCustomer is a customer the plan creates.
+type newCustomer struct {
+	name    string
+	address mapping.Address
+	// id is set once it is written.
+	id   int64
+	held bool
+}
+
+// placed reports whether subscriptions of this distributor customer have a customer to go to.
+func (s *customerStep) placed() bool { return s.customer != 0 || s.create != nil && !s.create.held }
+
+// customerID gives the customer's id: negative numbers stand for customers that are not written yet.
+func (s *customerStep) customerID() int64 {
+	if s.customer != 0 || s.create == nil {
+		return s.customer
+	}
+	return s.create.id
+}
+
+// plan works out what would change.
+func (r *run) plan(ctx context.Context) error {
+	r.progress("plan", 0, "")
+	if err := r.loadApproved(ctx); err != nil {
+		return err
+	}
+	return r.planCustomers(ctx)
+}
+
+// planCustomers decides about every distributor customer, listed or known.
+func (r *run) planCustomers(ctx context.Context) error {
+	p := &r.planned
+	p.byKey = map[string]*customerStep{}
+	rows, err := r.store.DistributorCustomers(ctx, r.module.ID)
+	if err != nil {
+		return err
+	}
+	mappings, err := r.store.Mappings(ctx, r.module.ID)
+	if err != nil {
+		return err
+	}
+	customers, err := r.store.Customers(ctx, r.tenant.ID)
+	if err != nil {
+		return err
+	}
+	p.mappedBefore = len(mappings)
+	matcher, names := matcherFor(customers, rows, mappings)
+	for _, row := range rows {
+		p.byKey[row.RefKey] = &customerStep{key: row.RefKey, row: row, customer: names.mapped[row.RefKey]}
+	}
+	if r.customers.read {
+		for _, told := range r.customers.list {
+			r.planCustomer(matcher, told)
+		}
+		r.planGone(rows)
+	}
+	for _, step := range p.byKey {
+		step.name = names.of[step.customer]
+	}
+	return r.planAddresses(ctx)
+}
+
+// customerNames are the customers' names by id, and the mapped customer of each distributor customer by key.
+type customerNames struct {
+	of     map[int64]string
+	mapped map[string]int64
+}
+
+func matcherFor(customers []store.Customer, rows []store.DistributorCustomer, mappings []store.Mapping) (*mapping.Matcher, customerNames) {
+	names := customerNames{of: make(map[int64]string, len(customers)), mapped: make(map[string]int64, len(mappings))}
+	known := make([]mapping.Customer, len(customers))
+	for i, c := range customers {
+		known[i] = mapping.Customer{ID: c.ID, Name: c.Name, Active: c.Active}
+		names.of[c.ID] = c.Name
+	}
+	keys := make(map[int64]string, len(rows))
+	for _, row := range rows {
+		keys[row.ID] = row.RefKey
+	}
+	for _, m := range mappings {
+		names.mapped[keys[m.DistributorCustomerID]] = m.CustomerID
+	}
+	return mapping.NewMatcher(known, names.mapped), names
+}
+
+// planCustomer decides about one listed customer.
+func (r *run) planCustomer(matcher *mapping.Matcher, told *sdk.Customer) {
+	p := &r.planned
+	key := r.key(told.Ref)
+	if r.narrow != nil && !r.narrow[key] {
+		return
+	}
+	step := p.byKey[key]
+	if step == nil {
+		step = &customerStep{key: key, row: store.DistributorCustomer{
+			TenantID: r.tenant.ID, ModuleID: r.module.ID, Ref: told.Ref, RefKey: key, CreatedAt: r.started,
+		}}
+		p.byKey[key] = step
+	}
+	step.told = told
+	p.customers = append(p.customers, step)
+	r.planRow(step)
+
+	decision := matcher.Decide(mapping.Incoming{Key: key, Name: told.Name, Partner: told.IsPartner, Ended: ended(told.Lifecycle)})
+	switch decision.Verdict {
+	case mapping.Mapped:
+		step.customer = decision.CustomerID
+	case mapping.SameName:
+		r.planMapping(step, decision.CustomerID, "name", "the names are exactly the same")
+	case mapping.Ambiguous:
+		r.count(CountCustomersAmbiguous, 1)
+		r.details.note("%q (%s) was not mapped: %d customers have exactly this name (%s). Map it by hand.",
+			told.Name, told.Ref, len(decision.Candidates), idList(decision.Candidates))
+	case mapping.InactiveOnly:
+		r.count(CountCustomersUnmatched, 1)
+		r.details.note("%q (%s) was not mapped: the only customer with this name (%s) is inactive. Reactivate it or map it by hand.",
+			told.Name, told.Ref, idList(decision.Candidates))
+	case mapping.Nameless:
+		r.count(CountCustomersUnmatched, 1)
+		r.details.warn("distributor customer %s has no name; map it by hand", told.Ref)
+	case mapping.Unmatched:
+		r.count(CountCustomersUnmatched, 1)
+		r.planUnmatched(matcher, step, decision.Similar)
+	case mapping.EndedUnmatched:
+		r.count(CountCustomersUnmatched, 1)
+	case mapping.Own:
+	}
+}
+
+// planRow works out the row of a listed customer and reports what a person should know about: another name, an end.
+func (r *run) planRow(step *customerStep) {
+	told, old := step.told, step.row
+	row := &step.row
+	row.Name, row.Lifecycle, row.IsPartner = told.Name, lifecycleName(told.Lifecycle), told.IsPartner
+	row.Record = jsonText(customerRecord(told))
+	row.Fingerprint = int64(hashKey(told.Ref + "\x00" + told.Name + "\x00" + row.Lifecycle + "\x00" + string(row.Record)))
+	row.GoneAt = nil
+	step.write = old.ID == 0 || old.Fingerprint != row.Fingerprint || old.GoneAt != nil
+	if !step.write {
+		return
+	}
+	row.UpdatedAt = r.started
+	if old.ID == 0 {
+		return
+	}
+	change := func(kind, field, before, after, reason string) {
+		step.changes = append(step.changes, Change{
+			Entity: EntityDistributorCustomer, Kind: kind, Key: told.Ref, Name: told.Name, EntityID: old.ID, CustomerID: step.customer,
+			Before: jsonText(map[string]string{field: before}), After: jsonText(map[string]string{field: after}), Reason: reason,
+		})
+	}
+	if old.Name != row.Name {
+		r.count(CountCustomersRenamed, 1)
+		r.details.note("%q is now called %q at the distributor; its mapping stays.", old.Name, row.Name)
+		change(kindRename, "name", old.Name, row.Name, "renamed at the distributor; the mapping stays")
+	}
+	switch {
+	case old.GoneAt != nil:
+		change(kindFlag, "listed", "no", "yes", "the distributor lists it again")
+	case old.Lifecycle != row.Lifecycle:
+		change(kindFlag, "lifecycle", old.Lifecycle, row.Lifecycle, "the distributor says so")
+	}
+}
+
+// planMapping maps a distributor customer to a customer that exists, or to one that the plan creates.
+func (r *run) planMapping(step *customerStep, customer int64, origin, reason string) {
+	step.mapAs = origin
+	if customer < 0 {
+		step.create = r.planned.creations[-customer-1].create
+		step.changes = append(step.changes, Change{
+			Entity: EntityMapping, Kind: kindMap, Key: step.told.Ref, Name: step.told.Name, EntityID: step.row.ID,
+			After: jsonText(map[string]any{"distributor_customer": step.told.Ref}), Reason: reason,
+		})
+		return
+	}
+	step.customer = customer
+	step.changes = append(step.changes, Change{
+		Entity: EntityMapping, Kind: kindMap, Key: step.told.Ref, Name: step.told.Name, EntityID: step.row.ID, CustomerID: customer,
+		After: jsonText(map[string]any{"customer_id": customer, "distributor_customer": step.told.Ref}), Reason: reason,
+	})
+}
+
+// planUnmatched follows the module's policy for a customer nobody's name matches.
+func (r *run) planUnmatched(matcher *mapping.Matcher, step *customerStep, similar []mapping.Customer) {
+	told := step.told
+	hint := similarText(similar)
+	if r.req.Mode == Mappings || r.req.Module.Unmatched == UnmatchedIgnore {
+		if hint != "" {
+			r.details.note("%q (%s) was not mapped: no customer has exactly this name, but %s.", told.Name, told.Ref, hint)
+		}
+		return
+	}
+	if hint != "" {
+		r.details.note("%q (%s) is planned as a new customer, but %s. If it is the same, map it by hand.", told.Name, told.Ref, hint)
+	}
+	step.create = &newCustomer{name: told.Name, address: addressOf(told.Address), id: -int64(len(r.planned.creations) + 1)}
+	r.planned.creations = append(r.planned.creations, step)
+	// Another distributor customer with exactly this name is the same customer, in this run as in the next.
+	matcher.Add(mapping.Customer{ID: step.create.id, Name: told.Name, Active: true})
+	after := map[string]any{"name": told.Name, "created_by": r.info.Distributor}
+	if address := addressFields(step.create.address); len(address) > 0 {
+		after["address"] = address
+	}
+	if r.req.Module.TopLevel != "" {
+		after["top_level"] = r.req.Module.TopLevel
+	}
+	step.mapAs = "created"
+	step.changes = append(step.changes,
+		Change{
+			Entity: EntityCustomer, Kind: kindCreate, Key: told.Ref, Name: told.Name, Customer: told.Name,
+			After: jsonText(after), Reason: "no customer has exactly this name",
+		},
+		Change{
+			Entity: EntityMapping, Kind: kindMap, Key: told.Ref, Name: told.Name, EntityID: step.row.ID,
+			After: jsonText(map[string]any{"distributor_customer": told.Ref}), Reason: "the customer was created from it",
+		})
+}
+
+// planGone flags distributor customers that a complete listing of all customers no longer has.
+func (r *run) planGone(rows []store.DistributorCustomer) {
+	if !r.customers.complete || r.narrow != nil || !r.info.AbsenceMeansEnded || r.req.Mode == Mappings {
+		return
+	}
+	for _, row := range rows {
+		if _, listed := r.customers.byKey[row.RefKey]; listed || row.GoneAt != nil {
+			continue
+		}
+		step := r.planned.byKey[row.RefKey]
+		now := r.started
+		step.row.GoneAt, step.row.UpdatedAt, step.write = &now, now, true
+		step.changes = append(step.changes, Change{
+			Entity: EntityDistributorCustomer, Kind: kindFlag, Key: row.Ref, Name: row.Name, EntityID: row.ID, CustomerID: step.customer,
+			Before: jsonText(map[string]string{"listed": "yes"}), After: jsonText(map[string]string{"listed": "no"}),
+			Reason: "no longer listed by the distributor; nothing was deleted",
+		})
+		r.planned.gone = append(r.planned.gone, step)
+	}
+}
+
+// planAddresses lets main sites follow the distributor's addresses, where the operator chose so.
+func (r *run) planAddresses(ctx context.Context) error {
+	if !r.req.Module.UpdateMainSiteAddress || r.req.Mode == Mappings {
+		return nil
+	}
+	var ids []int64
+	for _, step := range r.planned.customers {
+		if step.customer > 0 {
+			ids = append(ids, step.customer)
+		}
+	}
+	sites, err := r.store.MainSites(ctx, r.tenant.ID, ids)
+	if err != nil {
+		return err
+	}
+	first := map[int64]*customerStep{}
+	for _, step := range r.planned.customers {
+		if step.customer <= 0 || ended(step.told.Lifecycle) {
+			continue
+		}
+		told := addressOf(step.told.Address)
+		if !told.Usable() {
+			if step.told.Address != nil {
+				r.details.note("the distributor has no complete address for %q; its main site was left as it is.", step.told.Name)
+			}
+			continue
+		}
+		if other := first[step.customer]; other != nil {
+			if told.Clean() != addressOf(other.told.Address).Clean() {
+				r.details.note("%q and %q are the same customer with different addresses; the main site follows %q.",
+					other.told.Name, step.told.Name, other.told.Name)
+			}
+			continue
+		}
+		first[step.customer] = step
+		site, ok := sites[step.customer]
+		if !ok {
+			site = store.Site{TenantID: r.tenant.ID, CustomerID: step.customer, Name: "Main", Main: true}
+		}
+		r.planAddress(step, site, told)
+	}
+	return nil
+}
+
+func (r *run) planAddress(step *customerStep, site store.Site, told mapping.Address) {
+	have := mapping.Address(site.Address)
+	want, differs := told.Replaces(have)
+	if !differs {
+		return
+	}
+	site.Address, site.UpdatedAt = store.Address(want), r.started
+	step.site = &site
+	step.changes = append(step.changes, Change{
+		Entity: EntitySite, Kind: kindUpdate, Key: step.told.Ref, Name: step.told.Name, EntityID: site.ID, CustomerID: step.customer,
+		Before: jsonText(addressFields(have)), After: jsonText(addressFields(want)), Reason: "the distributor has another address",
+	})
+}
+
+func ended(l sdk.Lifecycle) bool { return l == sdk.LifecycleEnded || l == sdk.LifecycleDeleted }
+
+func lifecycleName(l sdk.Lifecycle) string {
+	switch l {
+	case sdk.LifecycleActive:
+		return "active"
+	case sdk.LifecycleSuspended:
+		return "suspended"
+	case sdk.LifecycleIncomplete:
+		return "incomplete"
+	case sdk.LifecycleEnded:
+		return "ended"
+	case sdk.LifecycleDeleted:
+		return "deleted"
+	default:
+		return "unknown"
+	}
+}
+
+// customerRecord is what is stored of what the distributor said about a customer.
+func customerRecord(c *sdk.Customer) map[string]any {
+	record := map[string]any{}
+	for name, value := range map[string]string{
+		"status": c.Status, "phone": c.Phone, "email": c.Email, "website": c.Website,
+		"registration_number": c.RegistrationNumber, "parent_ref": c.ParentRef, "external_ref": c.ExternalRef,
+	} {
+		if value != "" {
+			record[name] = value
+		}
+	}
+	if address := addressFields(addressOf(c.Address)); len(address) > 0 {
+		record["address"] = address
+	}
+	if len(c.VendorTenants) > 0 {
+		record["vendor_tenants"] = c.VendorTenants
+	}
+	if len(c.Domains) > 0 {
+		record["domains"] = c.Domains
+	}
+	return record
+}
+
+func addressOf(a *sdk.Address) mapping.Address {
+	if a == nil {
+		return mapping.Address{}
+	}
+	var lines [3]string
+	for i, line := range a.Lines {
+		if i < len(lines) {
+			lines[i] = line
+		} else {
+			lines[2] += ", " + line
+		}
+	}
+	return mapping.Address{
+		Line1: lines[0], Line2: lines[1], Line3: lines[2], City: a.City, Region: a.Region,
+		PostalCode: a.PostalCode, CountryCode: a.CountryCode, Country: a.Country,
+	}
+}
+
+func addressFields(a mapping.Address) map[string]string {
+	fields := map[string]string{}
+	for name, value := range map[string]string{
+		"line1": a.Line1, "line2": a.Line2, "line3": a.Line3, "city": a.City, "region": a.Region,
+		"postal_code": a.PostalCode, "country_code": a.CountryCode, "country": a.Country,
+	} {
+		if value != "" {
+			fields[name] = value
+		}
+	}
+	return fields
+}
+
+func idList(ids []int64) string {
+	parts := make([]string, len(ids))
+	for i, id := range ids {
+		parts[i] = fmt.Sprintf("#%d", id)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func similarText(similar []mapping.Customer) string {
+	switch len(similar) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("%q (#%d) is very similar", similar[0].Name, similar[0].ID)
+	default:
+		return fmt.Sprintf("%q (#%d) and %d more are very similar", similar[0].Name, similar[0].ID, len(similar)-1)
+	}
+}
