@@ -89,7 +89,7 @@ type ScopeEnd ScopeResult
 
 // End ends a listing.
 type End struct {
-	Outcome sdk.Outcome
+	Outcome Outcome
 	Err     error
 }
 
@@ -106,7 +106,7 @@ func (End) event()           {}
 // Result is what a listing came to. It is final once Next has given an error.
 type Result struct {
 	// Outcome is complete only if the plugin said so, every scope is, and everything announced was received.
-	Outcome sdk.Outcome
+	Outcome Outcome
 	// Err is why it is not complete. Nil when it is.
 	Err error
 	// Origin says whose fault that is: the plugin's, the distributor's, or unknown.
@@ -123,7 +123,7 @@ type Result struct {
 // ScopeResult is what a scope came to.
 type ScopeResult struct {
 	Ref, Name string
-	Outcome   sdk.Outcome
+	Outcome   Outcome
 	// Count is how many records were received.
 	Count int64
 	// Err is why it is not complete. Nil when it is, and never otherwise.

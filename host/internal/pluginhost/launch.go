@@ -99,7 +99,7 @@ func Launch(ctx context.Context, spec Spec) (*Process, error) {
 }
 
 // verify hashes the binary and holds it against what was expected.
-func (p *Process) verify() (*binary, error) {
+func (p *Process) verify() (*binaryFile, error) {
 	spec := &p.spec
 	bin, err := readBinary(spec.Name, spec.Path, spec.Dev)
 	if err != nil {
@@ -177,11 +177,20 @@ func (p *Process) clientConfig(env []string) *plugin.ClientConfig {
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (runner.Runner, error) {
 			p.child.env = append(append(env, cmd.Env...),
 				fmt.Sprintf("%s=%d", transport.EnvParentPID, os.Getpid()),
-				fmt.Sprintf("%s=%s", transport.EnvLogLevel, p.spec.Log.GetLevel()))
+				fmt.Sprintf("%s=%s", transport.EnvLogLevel, pluginLevel(p.spec.Log.GetLevel())))
 			p.child.socketDir = dir
 			return p.child, nil
 		},
 	}
+}
+
+// pluginLevel gives the level a plugin logs at. It is at least info, whatever reaches the host's log: a crash record
+// without last lines explains nothing.
+func pluginLevel(host hclog.Level) hclog.Level {
+	if host == hclog.NoLevel || host > hclog.Info {
+		return hclog.Info
+	}
+	return host
 }
 
 // socketDir makes the directory for one process's socket, which only this user can enter. Its name is short: the path

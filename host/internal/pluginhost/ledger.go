@@ -55,7 +55,7 @@ type account struct {
 }
 
 func newLedger(plugin string, r *redactor) *ledger {
-	return &ledger{plugin: plugin, redact: r, scopes: map[string]*account{}, result: Result{Outcome: sdk.OutcomeFailed}}
+	return &ledger{plugin: plugin, redact: r, scopes: map[string]*account{}, result: Result{Outcome: OutcomeFailed}}
 }
 
 // take books one message; the events it amounts to are added to pending.
@@ -118,7 +118,7 @@ func (l *ledger) beginScope(m *distributorv1.ScopeBegin) {
 }
 
 func (l *ledger) add(ref, name string) *account {
-	s := &account{ScopeResult: ScopeResult{Ref: ref, Name: name, Outcome: sdk.OutcomeFailed}}
+	s := &account{ScopeResult: ScopeResult{Ref: ref, Name: name, Outcome: OutcomeFailed}}
 	l.scopes[ref] = s
 	l.order = append(l.order, s)
 	return s
@@ -195,7 +195,7 @@ func (l *ledger) endScope(m *distributorv1.ScopeEnd) {
 	told := l.told(m.GetError())
 	switch m.GetOutcome() {
 	case distributorv1.Outcome_OUTCOME_COMPLETE:
-		s.Outcome = sdk.OutcomeComplete
+		s.Outcome = OutcomeComplete
 		if s.expected != nil && *s.expected != s.Count {
 			l.breach(s, "protocol.count", "%d records were announced and %d came", *s.expected, s.Count)
 		}
@@ -203,11 +203,11 @@ func (l *ledger) endScope(m *distributorv1.ScopeEnd) {
 			l.breach(s, "protocol.outcome", "the plugin reported an error and said that everything was read")
 		}
 	case distributorv1.Outcome_OUTCOME_PARTIAL:
-		s.Outcome = sdk.OutcomePartial
+		s.Outcome = OutcomePartial
 	case distributorv1.Outcome_OUTCOME_FAILED:
-		s.Outcome = sdk.OutcomeFailed
+		s.Outcome = OutcomeFailed
 	default:
-		s.Outcome = sdk.OutcomePartial
+		s.Outcome = OutcomePartial
 		l.breach(s, "protocol.outcome", "the plugin did not say in a known word whether everything was read (%d)", m.GetOutcome())
 	}
 	if m.GetCount() != s.Count {
@@ -227,10 +227,10 @@ func (l *ledger) closeScope(s *account) {
 }
 
 func (l *ledger) settle(s *account) {
-	if s.broken != nil && s.Outcome == sdk.OutcomeComplete {
-		s.Outcome = sdk.OutcomePartial
+	if s.broken != nil && s.Outcome == OutcomeComplete {
+		s.Outcome = OutcomePartial
 	}
-	if s.Outcome == sdk.OutcomeComplete {
+	if s.Outcome == OutcomeComplete {
 		s.Err = nil
 		return
 	}
@@ -246,14 +246,14 @@ func (l *ledger) end(m *distributorv1.ListingEnd) {
 	for _, s := range l.order {
 		if !s.ended {
 			l.breach(s, "protocol.scope_not_ended", "the plugin did not end this scope")
-			s.Outcome = sdk.OutcomePartial
+			s.Outcome = OutcomePartial
 			l.closeScope(s)
 		}
 	}
 	told := l.told(m.GetError())
 	switch m.GetOutcome() {
 	case distributorv1.Outcome_OUTCOME_COMPLETE:
-		l.result.Outcome = sdk.OutcomeComplete
+		l.result.Outcome = OutcomeComplete
 		if l.expected != nil && *l.expected != l.result.Records {
 			l.breach(nil, "protocol.count", "%d records were announced for the whole listing and %d came", *l.expected, l.result.Records)
 		}
@@ -261,11 +261,11 @@ func (l *ledger) end(m *distributorv1.ListingEnd) {
 			l.breach(nil, "protocol.outcome", "the plugin reported an error and said that everything was read")
 		}
 	case distributorv1.Outcome_OUTCOME_PARTIAL:
-		l.result.Outcome = sdk.OutcomePartial
+		l.result.Outcome = OutcomePartial
 	case distributorv1.Outcome_OUTCOME_FAILED:
-		l.result.Outcome = sdk.OutcomeFailed
+		l.result.Outcome = OutcomeFailed
 	default:
-		l.result.Outcome = sdk.OutcomePartial
+		l.result.Outcome = OutcomePartial
 		l.breach(nil, "protocol.outcome", "the plugin did not say in a known word whether everything was read (%d)", m.GetOutcome())
 	}
 	if m.GetCount() != l.result.Records {
@@ -313,29 +313,29 @@ func (l *ledger) cutOff(err error) {
 	if l.ended {
 		return
 	}
+	if !l.began {
+		l.began = true
+		l.emit(Begin{})
+	}
 	if err == nil {
 		e := fail(CodeProtocol, "Report this to the plugin's vendor.", "plugin %q ended the listing without saying whether everything was read", l.plugin)
 		l.breach(nil, "protocol.no_end", "the plugin ended the listing without saying whether everything was read")
 		err = e
-	}
-	if !l.began {
-		l.began = true
-		l.emit(Begin{})
 	}
 	for _, s := range l.order {
 		if s.ended {
 			continue
 		}
 		s.Err = fmt.Errorf("it was cut off: %w", err)
-		s.Outcome = sdk.OutcomeFailed
+		s.Outcome = OutcomeFailed
 		if s.Count > 0 {
-			s.Outcome = sdk.OutcomePartial
+			s.Outcome = OutcomePartial
 		}
 		l.closeScope(s)
 	}
-	l.result.Outcome = sdk.OutcomeFailed
+	l.result.Outcome = OutcomeFailed
 	if l.result.Records > 0 {
-		l.result.Outcome = sdk.OutcomePartial
+		l.result.Outcome = OutcomePartial
 	}
 	l.result.Err = err
 	l.finish()
@@ -350,9 +350,9 @@ func (l *ledger) finish() {
 
 // conclude draws the sum of the books.
 func (l *ledger) conclude() {
-	if l.result.Outcome == sdk.OutcomeFailed {
+	if l.result.Outcome == OutcomeFailed {
 		for _, s := range l.order {
-			if s.Outcome == sdk.OutcomeComplete {
+			if s.Outcome == OutcomeComplete {
 				l.spoil(s, fail(CodeProtocol, "", "the listing as a whole failed"))
 			}
 		}
@@ -361,9 +361,9 @@ func (l *ledger) conclude() {
 	for _, s := range l.order {
 		l.settle(s)
 		l.result.Scopes = append(l.result.Scopes, s.ScopeResult)
-		if s.Outcome != sdk.OutcomeComplete {
-			if l.result.Outcome == sdk.OutcomeComplete {
-				l.result.Outcome = sdk.OutcomePartial
+		if s.Outcome != OutcomeComplete {
+			if l.result.Outcome == OutcomeComplete {
+				l.result.Outcome = OutcomePartial
 			}
 			if l.result.Err == nil {
 				l.result.Err = s.Err
@@ -371,14 +371,14 @@ func (l *ledger) conclude() {
 		}
 	}
 	if l.broken != nil {
-		if l.result.Outcome == sdk.OutcomeComplete {
-			l.result.Outcome = sdk.OutcomePartial
+		if l.result.Outcome == OutcomeComplete {
+			l.result.Outcome = OutcomePartial
 		}
 		if l.result.Err == nil {
 			l.result.Err = l.broken
 		}
 	}
-	if l.result.Outcome != sdk.OutcomeComplete && l.result.Err == nil {
+	if l.result.Outcome != OutcomeComplete && l.result.Err == nil {
 		l.result.Err = fail(CodeProtocol, "", "plugin %q did not say why the listing is not complete", l.plugin)
 	}
 	l.result.Origin = originOf(l.result.Err)

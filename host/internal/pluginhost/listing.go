@@ -10,7 +10,6 @@ import (
 	"time"
 
 	distributorv1 "github.com/tallymanhq/tallyman/proto/distributor/v1"
-	"github.com/tallymanhq/tallyman/sdk"
 )
 
 // readAhead is how many messages are decoded ahead of Next. A message is a batch.
@@ -166,8 +165,8 @@ func (l *Listing) Next() (Event, error) {
 func (l *Listing) Result() Result {
 	r := l.books.result
 	if l.final == nil {
-		if r.Outcome == sdk.OutcomeComplete || r.Err == nil {
-			r.Outcome, r.Err = sdk.OutcomePartial, fail(CodeProtocol, "", "the listing was not read to its end")
+		if r.Outcome == OutcomeComplete || r.Err == nil {
+			r.Outcome, r.Err = OutcomePartial, fail(CodeProtocol, "", "the listing was not read to its end")
 		}
 	}
 	return r

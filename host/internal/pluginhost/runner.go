@@ -38,7 +38,7 @@ var helloLine = regexp.MustCompile(`^(\d{1,9})\|(\d{1,9})\|(unix|tcp)\|([^|]+)\|
 // of log lines panics on a line of JSON whose message is no text, and its reader of standard output gives up on a
 // long line and then leaves the plugin blocked.
 type child struct {
-	bin  *binary
+	bin  *binaryFile
 	env  []string
 	sink *sink
 
@@ -71,7 +71,7 @@ type spoken struct {
 
 var _ runner.Runner = (*child)(nil)
 
-func newChild(bin *binary, sink *sink) *child {
+func newChild(bin *binaryFile, sink *sink) *child {
 	c := &child{bin: bin, sink: sink, done: make(chan struct{})}
 	c.out, c.outEnd = io.Pipe()
 	return c

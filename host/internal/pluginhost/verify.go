@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 )
 
-// binary is a plugin's file, read once: what was hashed, and which file that was.
-type binary struct {
+// binaryFile is a plugin's file, read once: what was hashed, and which file that was.
+type binaryFile struct {
 	// path is as given, real is what it leads to.
 	path, real string
 	sum        [sha256.Size]byte
@@ -23,8 +23,8 @@ type binary struct {
 }
 
 // readBinary hashes a plugin's file and, except for development, refuses one that anybody may change.
-func readBinary(name, path string, dev bool) (*binary, error) {
-	b := &binary{path: path}
+func readBinary(name, path string, dev bool) (*binaryFile, error) {
+	b := &binaryFile{path: path}
 	var err error
 	var f *os.File
 	if b.real, err = filepath.EvalSymlinks(path); err == nil {
@@ -65,13 +65,13 @@ func readBinary(name, path string, dev bool) (*binary, error) {
 }
 
 // same reports whether info is of the very file that was hashed, unchanged since.
-func (b *binary) same(info os.FileInfo) bool {
+func (b *binaryFile) same(info os.FileInfo) bool {
 	return os.SameFile(b.info, info) && b.info.Size() == info.Size() && b.info.ModTime().Equal(info.ModTime()) &&
 		changeTime(b.info) == changeTime(info)
 }
 
 // refuseWritable refuses a file that anybody may change, or replace through its directory.
-func refuseWritable(name string, b *binary) error {
+func refuseWritable(name string, b *binaryFile) error {
 	if writableByAll(b.info) {
 		return fail(CodeWritable, fmt.Sprintf("Run \"chmod o-w %s\", then check that the file is still the vendor's.", b.real),
 			"plugin %q: anybody on this machine may change %s", name, b.real)
@@ -106,7 +106,7 @@ func Verify(in Installed, lock *LockFile) ([]byte, error) {
 	return want, nil
 }
 
-func (b *binary) check(name string, want []byte) error {
+func (b *binaryFile) check(name string, want []byte) error {
 	if string(want) == string(b.sum[:]) {
 		return nil
 	}

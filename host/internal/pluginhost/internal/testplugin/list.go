@@ -120,7 +120,7 @@ func (s *server) ListSubscriptions(
 		select {}
 	case "flood":
 		for i := range 20000 {
-			fmt.Fprintf(os.NewFile(2, "stderr"), "line %d of far too many\n", i)
+			fmt.Fprintf(stderr, "line %d of far too many\n", i)
 		}
 		o.good()
 	case "large":
@@ -156,10 +156,9 @@ func (s *server) ListSubscriptions(
 		return transport.ErrorToStatus(sdk.Errorf(sdk.ClassAuth, "token %s was refused", argument).WithHint("Not " + argument + "?"))
 	case "stdout-late":
 		fmt.Println("this went to os.Stdout")
-		fmt.Fprintln(os.NewFile(1, "stdout"), "this went to descriptor 1")
+		fmt.Fprintln(stdout, "this went to descriptor 1")
 		o.good()
 	case "odd-log":
-		stderr := os.NewFile(2, "stderr")
 		fmt.Fprintln(stderr, `{"@message": 1, "@level": {}}`)
 		fmt.Fprintln(stderr, `{"@message": "fine", "@level": "warn", "@timestamp": 5, "n": 3}`)
 		fmt.Fprintln(stderr, strings.Repeat("long ", 1<<20))
@@ -172,7 +171,7 @@ func (s *server) ListSubscriptions(
 		o.half()
 		// A process of the plugin's own, which holds on to its standard error.
 		cmd := exec.Command("/bin/sleep", "600")
-		cmd.Stderr = os.NewFile(2, "stderr")
+		cmd.Stderr = stderr
 		if err := cmd.Start(); err != nil {
 			return err
 		}
@@ -198,7 +197,6 @@ func (s *server) ListSubscriptions(
 
 // say logs a text in several ways.
 func (s *server) say(text string) {
-	stderr := os.NewFile(2, "stderr")
 	fmt.Fprintln(stderr, "plain "+text)
 	fmt.Fprintf(stderr, `{"@level":"info","@message":"json %s","url":"https://x.example/?k=%s"}`+"\n", text, text)
 	fmt.Fprintln(stderr, "panic: not really, but "+text)

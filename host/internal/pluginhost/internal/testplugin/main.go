@@ -20,6 +20,12 @@ import (
 	"github.com/tallymanhq/tallyman/sdk/transport"
 )
 
+// stdout and stderr are the descriptors themselves, whatever the SDK or go-plugin make of os.Stdout and os.Stderr.
+var (
+	stdout = os.NewFile(1, "stdout")
+	stderr = os.NewFile(2, "stderr")
+)
+
 func main() {
 	name := strings.TrimPrefix(strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe"), "tallyman-plugin-")
 	handshake := transport.Handshake()
@@ -27,27 +33,27 @@ func main() {
 	plugins := transport.ServerPlugins(s)
 	switch name {
 	case "plain":
-		fmt.Println("Hello, world!")
+		fmt.Fprintln(stdout, "Hello, world!")
 		return
 	case "silent":
-		fmt.Fprintln(os.Stderr, "cannot find my files")
+		fmt.Fprintln(stderr, "cannot find my files")
 		os.Exit(3)
 	case "other-product":
 		handshake.MagicCookieValue = "of another program"
 	case "protocol-nine":
 		plugins = map[int]plugin.PluginSet{9: plugins[1]}
 	case "core-seven":
-		fmt.Println("7|1|unix|/nowhere|grpc|")
+		fmt.Fprintln(stdout, "7|1|unix|/nowhere|grpc|")
 		select {}
 	case "far-away":
-		fmt.Println("1|1|tcp|192.0.2.1:443|grpc|")
+		fmt.Fprintln(stdout, "1|1|tcp|192.0.2.1:443|grpc|")
 		select {}
 	case "stdout-early":
-		fmt.Println("starting up, please wait")
+		fmt.Fprintln(stdout, "starting up, please wait")
 	case "panic-start":
 		panic("no bananas left")
 	case "hang-start":
-		fmt.Fprintln(os.Stderr, "thinking")
+		fmt.Fprintln(stderr, "thinking")
 		select {}
 	}
 	plugin.Serve(&plugin.ServeConfig{
