@@ -131,10 +131,14 @@ func BenchmarkFirstImport(b *testing.B) {
 			for b.Loop() {
 				raw += importRaw(b, size)
 				ours += importByTx(b, size)
-				byBun += importByBun(b, size)
+				if size <= 100_000 {
+					byBun += importByBun(b, size)
+				}
 			}
 			b.ReportMetric(ours.Seconds()/raw.Seconds(), "ours/raw")
-			b.ReportMetric(byBun.Seconds()/raw.Seconds(), "bun/raw")
+			if byBun > 0 {
+				b.ReportMetric(byBun.Seconds()/raw.Seconds(), "bun/raw")
+			}
 			b.ReportMetric(float64(size*b.N)/raw.Seconds(), "raw-subscriptions/s")
 			b.ReportMetric(0, "ns/op")
 		})

@@ -19,7 +19,7 @@ import (
 
 // indexScan reads nothing but the index distributor_subscriptions_scan. The last three columns travel as one number: the
 // scope, eight flags and whether there is a subscription.
-const indexScan = `SELECT tallyman_scan_index(?, id, key_hash, fingerprint, scope_id << 9 | flags << 1 | (subscription_id IS NOT NULL))
+const indexScan = `SELECT tallyman_scan_index(?, id, key_hash, fingerprint, (scope_id << 9) | (flags << 1) | (subscription_id IS NOT NULL))
 	FROM distributor_subscriptions WHERE module_id = ?`
 
 // indexScans holds the functions of the scans under way, by number.

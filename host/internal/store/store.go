@@ -44,7 +44,7 @@ type Store struct {
 }
 
 // Open opens a database. A new one is created and migrated. One with an older schema is refused until somebody migrates
-// it, one with a newer schema until the program is upgraded. Errors are of type *Error, unless ctx ended.
+// it, one with a newer schema until the program is upgraded. Errors hold an *Error, unless ctx ended.
 func Open(ctx context.Context, opts Options) (*Store, error) {
 	d, path, err := dialectFor(opts)
 	if err != nil {
@@ -68,10 +68,14 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	} else {
 		_, err = d.state(ctx, read)
 	}
-	if err != nil {
-		return nil, errors.Join(s.fail(ctx, op, err), s.Close())
+	if err == nil {
+		return s, nil
 	}
-	return s, nil
+	err = s.fail(ctx, op, err)
+	if closeErr := s.Close(); closeErr != nil {
+		err = errors.Join(err, closeErr)
+	}
+	return nil, err
 }
 
 // dialectFor chooses the dialect for a URL.
