@@ -21,8 +21,12 @@ type IndexRow struct {
 // CountIndex gives the number of rows that ScanIndex goes through.
 func (s *Store) CountIndex(ctx context.Context, moduleID int64) (int, error) {
 	var n int
-	err := s.read.NewSelect().Table("distributor_subscriptions").ColumnExpr("count(*)").Where("module_id = ?", moduleID).Scan(ctx, &n)
+	err := s.countIndex(moduleID).Scan(ctx, &n)
 	return n, s.fail(ctx, "count distributor subscriptions", err)
+}
+
+func (s *Store) countIndex(moduleID int64) *bun.SelectQuery {
+	return s.read.NewSelect().Table("distributor_subscriptions").ColumnExpr("count(*)").Where("module_id = ?", moduleID)
 }
 
 // ScanIndex calls fn for every distributor subscription of a module, in no order that counts. It reads one index and no
@@ -71,8 +75,12 @@ func (s *Store) DistributorSubscriptionsOfCustomer(ctx context.Context, moduleID
 // CountActiveSubscriptions gives how many subscriptions of a module are active.
 func (s *Store) CountActiveSubscriptions(ctx context.Context, moduleID int64) (int, error) {
 	var n int
-	err := s.read.NewSelect().Table("subscriptions").ColumnExpr("count(*)").Where("module_id = ?", moduleID).Where("active").Scan(ctx, &n)
+	err := s.countActive(moduleID).Scan(ctx, &n)
 	return n, s.fail(ctx, "count active subscriptions", err)
+}
+
+func (s *Store) countActive(moduleID int64) *bun.SelectQuery {
+	return s.read.NewSelect().Table("subscriptions").ColumnExpr("count(*)").Where("module_id = ?", moduleID).Where("active")
 }
 
 // pairs is the query behind scanPairs, which reads its columns in this order.

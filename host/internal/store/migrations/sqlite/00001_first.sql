@@ -209,6 +209,8 @@ CREATE TABLE subscriptions (
     FOREIGN KEY (module_id, tenant_id) REFERENCES modules (id, tenant_id)
 );
 CREATE INDEX subscriptions_customer ON subscriptions (customer_id);
+-- Every run counts them, to know what share of them it would deactivate.
+CREATE INDEX subscriptions_active ON subscriptions (module_id, active) WHERE active;
 
 CREATE TABLE distributor_subscriptions (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
