@@ -45,8 +45,9 @@ func (c *connection) fetchDetails(ctx context.Context, tenantID string) (*detail
 	if err != nil {
 		return nil, err
 	}
-	list, ok := v.Object().Get("Subscriptions").List()
-	if !v.IsObject() || !ok {
+	object := v.Object()
+	list, ok := object.Get("Subscriptions").List()
+	if !object.Has("Subscriptions") || !ok {
 		return nil, sdk.Errorf(sdk.ClassSchema, "the details of tenant %s hold no list of subscriptions", tenantID)
 	}
 	d := &details{byRef: map[string]rest.Object{}}
@@ -123,8 +124,9 @@ func (c *connection) fetchPrices(ctx context.Context, a agreement, day time.Time
 	if err != nil {
 		return nil, err
 	}
-	groups, ok := v.Object().Get("ProductGroups").List()
-	if !v.IsObject() || !ok {
+	object := v.Object()
+	groups, ok := object.Get("ProductGroups").List()
+	if !object.Has("ProductGroups") || !ok {
 		return nil, sdk.Errorf(sdk.ClassSchema, "the price list of %s holds no ProductGroups", a.name())
 	}
 	prices := map[string]*product{}
@@ -226,6 +228,9 @@ func (c *connection) enrich(ctx context.Context, s *sdk.SubscriptionScope, tenan
 }
 
 func (c *connection) enrichTenant(ctx context.Context, t *tenant, r *reader, now time.Time) error {
+	if isEmptyList(t.subscriptions) {
+		return nil
+	}
 	var found *details
 	if c.settings.FetchTenantDetails {
 		var err error
@@ -270,4 +275,11 @@ func (c *connection) enrichUsage(ctx context.Context, t *tenant, d *details, r *
 		r.extras.mu.Unlock()
 	}
 	return nil
+}
+
+func isEmptyList(list rest.Value) bool {
+	for range list.Elements() {
+		return false
+	}
+	return true
 }

@@ -239,6 +239,7 @@ func TestRecordsThatCannotBeReadMakeTheScopePartial(t *testing.T) {
 		"a subscription that is text":    {`[{"TenantId":"T1","CustomerId":"C1","Subscriptions":["x",` + good + `]}]`, "subscription.unreadable"},
 		"a quantity that is no number":   {`[{"TenantId":"T1","CustomerId":"C1","Subscriptions":[{"SubscriptionId":"S-bad","Quantity":"many"},` + good + `]}]`, "subscription.quantity_unreadable"},
 		"subscriptions that are no list": {`[{"TenantId":"T2","CustomerId":"C1","Subscriptions":7},{"TenantId":"T1","CustomerId":"C1","Subscriptions":[` + good + `]}]`, "tenant.subscriptions_unreadable"},
+		"a tenant without the list":      {`[{"TenantId":"T2","CustomerId":"C1"},{"TenantId":"T1","CustomerId":"C1","Subscriptions":[` + good + `]}]`, "tenant.without_subscriptions"},
 		"a tenant without id":            {`[{"CustomerId":"C1","Subscriptions":[` + good + `]},{"TenantId":"T1","CustomerId":"C1","Subscriptions":[` + good + `]}]`, "tenant.without_id"},
 		"a tenant of nobody":             {`[{"TenantId":"T77","Subscriptions":[]},{"TenantId":"T1","CustomerId":"C1","Subscriptions":[` + good + `]}]`, "tenant.without_customer"},
 		"a tenant that is null":          {`[null,{"TenantId":"T1","CustomerId":"C1","Subscriptions":[` + good + `]}]`, "tenant.unreadable"},

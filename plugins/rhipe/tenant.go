@@ -56,6 +56,11 @@ func (r *reader) tenant(v rest.Value) (t tenant, ok bool) {
 		r.problems.lost("tenant.without_customer", "tenant %s (%s) names no customer, and no customer claims it", t.id, t.domain)
 		return t, false
 	}
+	if !o.Has("Subscriptions") {
+		// Null is an empty list; a member that is gone may have got another name.
+		r.problems.lost("tenant.without_subscriptions", "tenant %s (%s) has no member Subscriptions", t.id, t.domain)
+		return t, false
+	}
 	if t.subscriptions, ok = o.Get("Subscriptions").List(); !ok {
 		r.problems.lost("tenant.subscriptions_unreadable", "the subscriptions of tenant %s (%s) are no list", t.id, t.domain)
 		return t, false

@@ -236,6 +236,16 @@ func (o Object) Get(names ...string) Value {
 	return Value{}
 }
 
+// Has reports whether there is a member of that name, compared without case, be it null.
+func (o Object) Has(name string) bool {
+	for i := range o {
+		if equalFold(o[i].Name, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // Text gives the first of the members that has a text which is not blank.
 func (o Object) Text(names ...string) string {
 	for _, name := range names {
