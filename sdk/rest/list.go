@@ -344,11 +344,28 @@ func (s *listReader) value() (Value, error) {
 			}
 		}
 		chunk, _ := s.from.Peek(s.from.Buffered())
-		end, done := 0, false
+		end, quote, done := 0, -1, false
 	scan:
 		for ; end < len(chunk); end++ {
 			c := chunk[end]
 			if inString {
+				if !escaped {
+					// Most text is plain: go in one step to its end or to the next escape. The place of the quote is kept,
+					// so that a text full of escapes is not searched again for each.
+					if quote < end {
+						if quote = bytes.IndexByte(chunk[end:], '"'); quote < 0 {
+							quote = len(chunk) - 1
+						} else {
+							quote += end
+						}
+					}
+					if at := bytes.IndexByte(chunk[end:quote], '\\'); at >= 0 {
+						end += at
+					} else {
+						end = quote
+					}
+					c = chunk[end]
+				}
 				switch {
 				case escaped:
 					escaped = false

@@ -312,7 +312,12 @@ func skip(raw []byte, at int) int {
 }
 
 func skipString(raw []byte, at int) int {
-	for at++; at < len(raw); at++ {
+	at++
+	// Most text is plain: go to its end in one step.
+	if end := bytes.IndexByte(raw[at:], '"'); end >= 0 && bytes.IndexByte(raw[at:at+end], '\\') < 0 {
+		return at + end + 1
+	}
+	for ; at < len(raw); at++ {
 		switch raw[at] {
 		case '\\':
 			at++
