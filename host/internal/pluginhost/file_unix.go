@@ -36,3 +36,9 @@ func signalOf(state *os.ProcessState) (name string, kill bool) {
 
 // isBadFormat reports whether the system does not know how to execute the file.
 func isBadFormat(err error) bool { return errors.Is(err, syscall.ENOEXEC) }
+
+// ours reports whether the file belongs to the user that runs the host.
+func ours(info os.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == os.Geteuid()
+}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -137,7 +136,7 @@ func (p *Process) start(ctx context.Context, env []string) error {
 	unwatch := context.AfterFunc(startCtx, p.child.stop)
 
 	var err error
-	if p.dir, err = socketDir(); err != nil {
+	if p.dir, err = newSocketDir(); err != nil {
 		return fail(CodeStart, "", "plugin %q: no directory for its socket", p.spec.Name).because(err)
 	}
 	p.client = plugin.NewClient(p.clientConfig(env))
@@ -167,7 +166,7 @@ func (p *Process) clientConfig(env []string) *plugin.ClientConfig {
 		SkipHostEnv:      true,
 		StartTimeout:     p.spec.StartTimeout + time.Second,
 		Logger:           hclog.NewNullLogger(),
-		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: p.dir},
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: p.dir.path},
 		SyncStdout:       &lineWriter{do: p.sink.strayLine},
 		SyncStderr:       &lineWriter{do: p.sink.stderrLine},
 		GRPCDialOptions: append(transport.DialOptions(),
@@ -193,22 +192,6 @@ func pluginLevel(host hclog.Level) hclog.Level {
 	return host
 }
 
-// socketDir makes the directory for one process's socket, which only this user can enter. Its name is short: the path
-// of a socket may have a hundred characters.
-func socketDir() (string, error) {
-	base := os.TempDir()
-	if len(base) > 40 {
-		if info, err := os.Stat("/tmp"); err == nil && info.IsDir() {
-			base = "/tmp"
-		}
-	}
-	dir, err := os.MkdirTemp(base, "tallyman")
-	if err != nil {
-		return "", err
-	}
-	return filepath.EvalSymlinks(dir)
-}
-
 // abandon cleans up after a start that failed.
 func (p *Process) abandon() {
 	p.child.stop()
@@ -219,7 +202,7 @@ func (p *Process) abandon() {
 		<-p.child.done
 	}
 	p.sink.close()
-	if p.dir != "" {
-		_ = os.RemoveAll(p.dir)
+	if p.dir != nil {
+		_ = p.dir.remove()
 	}
 }

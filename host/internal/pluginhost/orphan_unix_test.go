@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func kill(t testing.TB, pid int) {
@@ -106,4 +107,18 @@ func TestWhatAPluginStartedEndsWithIt(t *testing.T) {
 		t.Error(err)
 	}
 	eventually(t, "the plugin's own process is gone", func() bool { return !alive(child) })
+}
+
+func TestAStoppedPluginIsKilledWhenItIsClosed(t *testing.T) {
+	t.Parallel()
+	p := launch(t, "good", func(s *Spec) { s.DrainTimeout = 300 * time.Millisecond })
+	if err := syscall.Kill(p.PID(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(t.Context()); codeOf(err) != CodeHangs {
+		t.Errorf("close: %v", err)
+	}
+	if alive(p.PID()) || p.Crash() != nil {
+		t.Errorf("alive %v, crash %v", alive(p.PID()), p.Crash())
+	}
 }

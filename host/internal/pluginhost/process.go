@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -38,7 +37,7 @@ type Process struct {
 	child    *child
 	client   *plugin.Client
 	rpc      distributorv1.DistributorServiceClient
-	dir      string
+	dir      *socketDir
 	sum      [32]byte
 	warnings []string
 	about    Description
@@ -264,7 +263,7 @@ func (p *Process) close(ctx context.Context) error {
 	kill.Stop()
 	<-p.child.done
 	p.sink.close()
-	if rmErr := os.RemoveAll(p.dir); err == nil && rmErr != nil {
+	if rmErr := p.dir.remove(); err == nil && rmErr != nil {
 		err = fmt.Errorf("plugin %q: remove its socket: %w", p.spec.Name, rmErr)
 	}
 	return err

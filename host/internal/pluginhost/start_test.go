@@ -33,7 +33,7 @@ func TestAPluginStartsAndSaysWhoItIs(t *testing.T) {
 	if p.Crash() != nil {
 		t.Errorf("a plugin that was closed has crashed: %+v", p.Crash())
 	}
-	if _, err := os.Stat(p.dir); !os.IsNotExist(err) {
+	if _, err := os.Stat(p.dir.path); !os.IsNotExist(err) {
 		t.Errorf("the socket's directory is left: %v", err)
 	}
 	if _, err := p.ListCustomers(t.Context(), nil); codeOf(err) != CodeClosed {
@@ -229,4 +229,42 @@ func TestAFileReplacedBetweenCheckAndStartIsKilled(t *testing.T) {
 		t.Errorf("error: %v", err)
 	}
 	<-c.done
+}
+
+func TestLeftoversOfAKilledHostAreRemovedAndThoseOfALivingOneAreNot(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	dirs := map[string]bool{"dead": false, "living": true, "fresh": true, "unrelated": true}
+	for name := range dirs {
+		path := filepath.Join(base, socketDirPrefix+name)
+		if name == "unrelated" {
+			path = filepath.Join(base, "tallyman-notes")
+		}
+		if err := os.MkdirAll(filepath.Join(path, "plugin-dir1"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if name == "living" {
+			d := &socketDir{path: path}
+			if err := d.hold(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = d.remove() }()
+		}
+		if name != "fresh" {
+			old := time.Now().Add(-time.Hour)
+			if err := os.Chtimes(path, old, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	removeLeftovers(base)
+	for name, stays := range dirs {
+		path := filepath.Join(base, socketDirPrefix+name)
+		if name == "unrelated" {
+			path = filepath.Join(base, "tallyman-notes")
+		}
+		if exists(path) != stays {
+			t.Errorf("%s: there: %v, want %v", name, exists(path), stays)
+		}
+	}
 }

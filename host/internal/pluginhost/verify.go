@@ -55,7 +55,8 @@ func readBinary(name, path string, dev bool) (*binaryFile, error) {
 	if err == nil || err == io.ErrUnexpectedEOF || err == io.EOF {
 		h.Write(head[:n])
 		b.script = string(head[:n]) == "#!"
-		_, err = io.Copy(h, f)
+		// Hidden from io.CopyBuffer is that f would copy itself, in small pieces.
+		_, err = io.CopyBuffer(h, struct{ io.Reader }{f}, make([]byte, 256<<10))
 	}
 	if err != nil {
 		return nil, fail(CodeStart, "", "plugin %q cannot be read", name).because(err)
