@@ -3,7 +3,9 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -402,5 +404,31 @@ func TestEnvelopesAndPages(t *testing.T) {
 	got := connected(t, p.URL, nil).listSubscriptions()
 	if got.refs() != "S-1 S-2" || got.outcome(agreementA) != "complete" {
 		t.Errorf("records %s, outcome %s", got.refs(), got.outcome(agreementA))
+	}
+}
+
+func TestNamesAreSentAsTheyAre(t *testing.T) {
+	t.Parallel()
+	names := []string{
+		"Fabrikam Ltd", "FABRIKAM LTD", "Fabrikam Limited", "Smith & Sons", "Smith and Sons", "The Smith Company", "Smith Company.", "Two  Spaces",
+		"Non\u00a0Breaking", "Café Zürich", "Cafe\u0301 decomposed", "株式会社", "O'Brien \"Quoted\" \\ Co", strings.Repeat("long ", 200) + "end", "Same", "Same", "=cmd|' /C calc'!A0",
+	}
+	var list []string
+	for i, name := range names {
+		text, err := json.Marshal(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, `{"CustomerId":"C`+strconv.Itoa(i)+`","CustomerName":`+string(text)+`}`)
+	}
+	texts := account()
+	texts[customersPath] = "[" + strings.Join(list, ",") + "]"
+	got := connected(t, newPrism(t, texts).URL, map[string]any{"customers_from_tenants": "false"}).listCustomers()
+	var heard []string
+	for _, c := range got.customers {
+		heard = append(heard, c.Name)
+	}
+	if diff := cmp.Diff(names, heard); diff != "" {
+		t.Error(diff)
 	}
 }

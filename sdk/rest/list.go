@@ -34,7 +34,8 @@ const maxPages = 100_000
 // repeats an earlier one.
 //
 // An answer that is cut short, is no list, or goes on behind its end is an error, however many elements were given to
-// each before. An error of each ends the list and is passed on.
+// each before. An error of each ends the list and is passed on. each must not send requests with the same client: the list
+// keeps its place among Options.MaxParallel until it is read.
 func (c *Client) List(ctx context.Context, r Request, each func(Value) error) (Listing, error) {
 	var listing Listing
 	seed := maphash.MakeSeed()
