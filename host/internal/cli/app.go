@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/tallymanhq/tallyman/host/internal/config"
+	"github.com/tallymanhq/tallyman/host/internal/integrator"
+	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
+	"github.com/tallymanhq/tallyman/host/internal/reconcile"
+	"github.com/tallymanhq/tallyman/host/internal/store"
+	distributorv1 "github.com/tallymanhq/tallyman/proto/distributor/v1"
+)
+
+// load reads the configuration, once.
+func (a *app) load() (*config.Config, error) {
+	if a.config != nil {
+		return a.config, nil
+	}
+	c, err := config.Load(a.configPaths)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	a.config = c
+	return c, nil
+}
+
+func (a *app) log() hclog.Logger {
+	level := a.logLevel
+	if level == "" && a.config != nil {
+		level = a.config.Log.Level
+	}
+	return hclog.New(&hclog.LoggerOptions{Name: "tallyman", Level: hclog.LevelFromString(cmp.Or(level, "warn")), Output: a.errOut})
+}
+
+func (a *app) storeOptions() (store.Options, error) {
+	c, err := a.load()
+	if err != nil {
+		return store.Options{}, err
+	}
+	return store.Options{URL: c.Database.URL, BaseDir: c.Dir, Log: a.log()}, nil
+}
+
+// openStore opens the database. A command that only looks does not create one.
+func (a *app) openStore(ctx context.Context, mustExist bool) (*store.Store, error) {
+	options, err := a.storeOptions()
+	if err != nil {
+		return nil, err
+	}
+	options.NoCreate = mustExist
+	return store.Open(ctx, options)
+}
+
+func (a *app) pluginPaths() (dir, lockFile string, err error) {
+	c, err := a.load()
+	if err != nil {
+		return "", "", err
+	}
+	return c.Plugins.Directory, c.Plugins.LockFile, nil
+}
+
+// splitModule takes acme/rhipe apart.
+func splitModule(target string) (tenant, module string, err error) {
+	tenant, module, ok := strings.Cut(target, "/")
+	if !ok || tenant == "" || module == "" {
+		return "", "", usagef("%q is not a module; write it as tenant/module, such as acme/rhipe", target)
+	}
+	return tenant, module, nil
+}
+
+// findConfig gives a module of the configuration.
+func (a *app) findConfig(target string) (*config.Tenant, *config.Module, error) {
+	tenant, name, err := splitModule(target)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := a.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, t := range c.Tenants {
+		if t.Name != tenant {
+			continue
+		}
+		for _, m := range t.Modules {
+			if m.Name == name {
+				return t, m, nil
+			}
+		}
+	}
+	return nil, nil, usagef("there is no module %s in the configuration; see \"tallyman module list\"", target)
+}
+
+func (a *app) knownTenant(name string) error {
+	c, err := a.load()
+	if err != nil {
+		return err
+	}
+	for _, t := range c.Tenants {
+		if t.Name == name {
+			return nil
+		}
+	}
+	return usagef("there is no tenant %q in the configuration; see \"tallyman tenant list\"", name)
+}
+
+func (a *app) tenantName(name string) string {
+	for _, t := range a.config.Tenants {
+		if t.Name == name {
+			return t.DisplayName
+		}
+	}
+	return ""
+}
+
+// modules gives the enabled modules a target means: one, or all of a tenant.
+func (a *app) modules(target string) ([]integrator.Module, error) {
+	c, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(target, "/") {
+		t, m, err := a.findConfig(target)
+		if err != nil {
+			return nil, err
+		}
+		if !m.On() {
+			return nil, usagef("%s is disabled; enable it with \"tallyman module enable %s %s\"", target, t.Name, m.Name)
+		}
+		return []integrator.Module{moduleOf(t, m)}, nil
+	}
+	if err := a.knownTenant(target); err != nil {
+		return nil, err
+	}
+	var list []integrator.Module
+	for _, t := range c.Tenants {
+		for _, m := range t.Modules {
+			if t.Name == target && m.On() {
+				list = append(list, moduleOf(t, m))
+			}
+		}
+	}
+	if len(list) == 0 {
+		return nil, usagef("tenant %s has no enabled module; see \"tallyman module list\"", target)
+	}
+	return list, nil
+}
+
+// moduleOf gives the rules of a module.
+func moduleOf(t *config.Tenant, m *config.Module) integrator.Module {
+	limits := reconcile.DefaultLimits()
+	for _, l := range []struct {
+		set *int
+		to  *int
+	}{
+		{m.Guards.MaxDeactivations, &limits.Deactivations},
+		{m.Guards.MaxDeactivationsPercent, &limits.DeactivationsPercent},
+		{m.Guards.MaxCustomersCreated, &limits.Creations},
+		{m.Guards.MaxCustomersCreatedPercent, &limits.CreationsPercent},
+		{m.Guards.MaxQuantityFactor, &limits.QuantityFactor},
+		{m.Guards.MaxQuantityStep, &limits.QuantityStep},
+	} {
+		if l.set != nil {
+			*l.to = *l.set
+		}
+	}
+	limits.AllowEmpty = m.Guards.AllowEmptyListing
+	return integrator.Module{
+		Tenant: t.Name, TenantName: t.DisplayName, Name: m.Name, Plugin: m.Plugin,
+		Unmatched: integrator.Unmatched(m.Customers.Unmatched), TopLevel: m.Customers.TopLevel,
+		UpdateMainSiteAddress: m.Customers.UpdateMainSiteAddress,
+		Subscriptions: reconcile.Policy{
+			DeactivateMissing: m.Subscriptions.DeactivateMissing, MissingRuns: *m.Subscriptions.MissingRuns,
+		},
+		Limits: limits,
+	}
+}
+
+func (a *app) integrator(s *store.Store) *integrator.Integrator {
+	return &integrator.Integrator{
+		Store: s, Log: a.log(), Holder: holder(), Lease: a.config.Runs.LeaseTime, Timeout: a.config.Runs.TimeoutTime,
+		Open: func(ctx context.Context, module integrator.Module, run string) (integrator.Source, error) {
+			p, err := a.start(ctx, module.String(), run)
+			if err != nil {
+				return nil, err
+			}
+			return integrator.FromProcess(p), nil
+		},
+	}
+}
+
+// start launches and configures the plugin of a module.
+func (a *app) start(ctx context.Context, target, run string) (*pluginhost.Process, error) {
+	t, m, err := a.findConfig(target)
+	if err != nil {
+		return nil, err
+	}
+	spec := pluginhost.Spec{
+		Name: m.Plugin, Dev: a.dev, Env: m.Environment, Tenant: t.Name, Module: m.Name, Run: run,
+		Log: a.log(), HostVersion: a.version,
+	}
+	installed, err := pluginhost.Find(a.config.Plugins.Directory, m.Plugin)
+	if err != nil {
+		return nil, err
+	}
+	spec.Path = installed.Path
+	if !a.dev {
+		lock, err := pluginhost.ReadLock(a.config.Plugins.LockFile)
+		if err != nil {
+			return nil, err
+		}
+		if spec.SHA256, err = pluginhost.Verify(installed, lock); err != nil {
+			return nil, err
+		}
+	}
+	p, err := pluginhost.Launch(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.configure(ctx, p, m); err != nil {
+		return nil, errors.Join(err, p.Close(context.WithoutCancel(ctx)))
+	}
+	return p, nil
+}
+
+// configure hands over the module's settings. What is wrong with them comes back with file, line and column.
+func (a *app) configure(ctx context.Context, p *pluginhost.Process, m *config.Module) error {
+	values, err := a.config.ResolveSettings(m, fieldsOf(p.Description()))
+	if err != nil {
+		return usageError{err}
+	}
+	wire := make(map[string]*distributorv1.SettingValue, len(values))
+	for name, v := range values {
+		switch {
+		case v.List != nil:
+			wire[name] = &distributorv1.SettingValue{Kind: &distributorv1.SettingValue_List{List: &distributorv1.StringList{Values: v.List}}}
+		case v.Map != nil:
+			wire[name] = &distributorv1.SettingValue{Kind: &distributorv1.SettingValue_Map{Map: &distributorv1.StringMap{Values: v.Map}}}
+		default:
+			wire[name] = &distributorv1.SettingValue{Kind: &distributorv1.SettingValue_Text{Text: v.Text}}
+		}
+	}
+	diagnostics, err := p.Configure(ctx, wire)
+	if err != nil {
+		return err
+	}
+	var wrong []error
+	for _, d := range diagnostics {
+		if d.Warning {
+			fmt.Fprintf(a.errOut, "Warning: setting %s: %s. %s\n", d.Field, printable(d.Message), printable(d.Hint))
+			continue
+		}
+		wrong = append(wrong, a.config.Refuse(m, values, d.Field, d.Message, d.Hint))
+	}
+	if len(wrong) > 0 {
+		return usageError{errors.Join(wrong...)}
+	}
+	return nil
+}
+
+// fieldsOf gives a plugin's settings as the configuration checks them.
+func fieldsOf(d pluginhost.Description) []config.Field {
+	fields := make([]config.Field, len(d.Settings))
+	for i, s := range d.Settings {
+		fields[i] = config.Field{
+			Name: s.Name, Required: s.Required, Secret: s.Secret, Default: s.Default, Choices: s.Choices, Help: s.Help,
+		}
+	}
+	return fields
+}
+
+// isShown reports whether an error has been shown already.
+func isShown(err error) bool {
+	var shown shownError
+	return errors.As(err, &shown)
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) testCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "test TENANT/MODULE", Short: "Test the connection to a distributor, step by step; reads only", Args: cobra.ExactArgs(1),
+		Example: "  tallyman test acme/rhipe",
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			ctx := cmd.Context()
+			if _, err := a.load(); err != nil {
+				return err
+			}
+			p, err := a.start(ctx, args[0], "test")
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, p.Close(context.WithoutCancel(ctx))) }()
+			for _, warning := range p.Warnings() {
+				paragraph(a.errOut, "Warning: ", warning)
+			}
+			test, err := p.TestConnection(ctx)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				if err := a.printJSON(test); err != nil {
+					return err
+				}
+			} else {
+				for _, step := range test.Steps {
+					mark := "ok    "
+					if !step.OK {
+						mark = "FAILED"
+					}
+					paragraph(a.out, fmt.Sprintf("  %s %-13s ", mark, step.Name), step.Detail)
+				}
+			}
+			if test.OK {
+				if !a.json {
+					fmt.Fprintf(a.out, "%s is connected: %s, %s\n", args[0], printable(test.Account), printable(test.Visible))
+				}
+				return nil
+			}
+			for _, step := range test.Steps {
+				if !step.OK && step.Err != nil {
+					return a.failedTest(step.Err)
+				}
+			}
+			return errors.New("the connection test failed, and the plugin did not say why")
+		},
+	}
+}
+
+// failedTest gives the error of a test. In JSON it has been told already.
+func (a *app) failedTest(err error) error {
+	if a.json {
+		return shownError{err, max(exitCode(err), exitFailed)}
+	}
+	return err
+}
