@@ -37,11 +37,14 @@ func (a *app) testCommand() *cobra.Command {
 				}
 			} else {
 				for _, step := range test.Steps {
-					mark := "ok    "
+					mark, detail := "ok    ", step.Detail
 					if !step.OK {
 						mark = "FAILED"
+						if detail == "" && step.Err != nil {
+							detail = step.Err.Message
+						}
 					}
-					paragraph(a.out, fmt.Sprintf("  %s %-13s ", mark, step.Name), step.Detail)
+					paragraph(a.out, fmt.Sprintf("  %s %-13s ", mark, step.Name), detail)
 				}
 			}
 			if test.OK {

@@ -138,6 +138,13 @@ type Error struct {
 // Error lists every problem with its place and source line.
 func (e *Error) Error() string {
 	var b bytes.Buffer
+	if e.files == nil {
+		// Source lines are left out: they may hold a secret.
+		for _, d := range e.Diags {
+			fmt.Fprintf(&b, "%s:%d:%d: %s: %s\n", d.Subject.Filename, d.Subject.Start.Line, d.Subject.Start.Column, d.Summary, d.Detail)
+		}
+		return strings.TrimSpace(b.String())
+	}
 	w := hcl.NewDiagnosticTextWriter(&b, e.files, 78, false)
 	if err := w.WriteDiagnostics(e.Diags); err != nil {
 		return e.Diags.Error()

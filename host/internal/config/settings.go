@@ -4,8 +4,10 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
@@ -122,7 +124,7 @@ func (c *Config) take(values map[string]Value, known map[string]Field, name stri
 		}
 		v.Text = text.AsString()
 	}
-	if len(field.Choices) > 0 && !contains(field.Choices, v.Text) {
+	if len(field.Choices) > 0 && !slices.Contains(field.Choices, v.Text) {
 		return wrong(fmt.Sprintf("%q is one of %s.", name, strings.Join(field.Choices, ", ")))
 	}
 	values[name] = v
@@ -159,21 +161,17 @@ func hasPrefix(known map[string]Field, prefix string) bool {
 	return false
 }
 
+// suggestion names the setting that was probably meant, if there is one.
 func suggestion(name string, known map[string]Field) string {
+	best, distance := "", len(name)/3+1
 	for candidate := range known {
-		if strings.Contains(candidate, name) || strings.Contains(name, candidate) ||
-			strings.EqualFold(strings.ReplaceAll(candidate, "_", ""), strings.ReplaceAll(strings.ReplaceAll(name, "_", ""), "-", "")) {
-			return fmt.Sprintf(" Did you mean %q?", candidate)
+		d := levenshtein.Distance(name, candidate, nil)
+		if d < distance || d == distance && candidate < best {
+			best, distance = candidate, d
 		}
 	}
-	return ""
-}
-
-func contains(list []string, text string) bool {
-	for _, s := range list {
-		if s == text {
-			return true
-		}
+	if best == "" {
+		return ""
 	}
-	return false
+	return fmt.Sprintf(" Did you mean %q?", best)
 }

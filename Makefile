@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+
+GO      ?= go
+VERSION ?= 0.1.0-dev
+LDFLAGS := -s -w -X main.version=$(VERSION)
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+
+## help: show this
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## build: build tallyman and its plugins into bin/
+build:
+	$(GO) build -ldflags '$(LDFLAGS)' -o bin/tallyman ./host/cmd/tallyman
+	$(GO) build -ldflags '$(LDFLAGS)' -o bin/plugins/tallyman-plugin-rhipe ./plugins/rhipe
+
+## test: run all tests
+test:
+	$(GO) test ./...
+
+## race: run all tests with the race detector, in random order (needs a C compiler)
+race:
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -p 2 -timeout 20m ./...
+
+## vet: the compiler's own checks
+vet:
+	$(GO) vet ./...
+
+## fmt: format the code
+fmt:
+	gofmt -w host plugins proto sdk
+
+## fmt-check: fail if anything is not formatted
+fmt-check:
+	@out=$$(gofmt -l host plugins proto sdk); test -z "$$out" || { echo "not formatted: $$out"; exit 1; }
+
+## generate: make the Go code of the contract anew
+generate:
+	cd proto && $(GO) tool -modfile=../.tools/buf/go.mod buf generate
+
+## proto-lint: check the contract's style
+proto-lint:
+	cd proto && $(GO) tool -modfile=../.tools/buf/go.mod buf lint
+
+## generated: fail if the contract's Go code is not what the contract says
+generated:
+	@dir=$$(mktemp -d) && cd proto && $(GO) tool -modfile=../.tools/buf/go.mod buf generate -o "$$dir" && \
+	for f in distributor/v1/*.pb.go; do cmp "$$f" "$$dir/$$f" || exit 1; done && rm -rf "$$dir" && echo "generated code is current"
+
+## check: everything CI checks
+check: build vet fmt-check proto-lint generated race
+
+## clean: remove what was built
+clean:
+	rm -rf bin
+
+.PHONY: help build test race vet fmt fmt-check generate proto-lint generated check clean

@@ -1,0 +1,10 @@
+# The least that works: one tenant, one distributor. The database is tallyman.db beside this file.
+
+tenant "acme" {
+  module "rhipe" {
+    settings {
+      client_id     = env("RHIPE_CLIENT_ID")
+      client_secret = env("RHIPE_CLIENT_SECRET")
+    }
+  }
+}
