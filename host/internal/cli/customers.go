@@ -143,7 +143,7 @@ func (a *app) customersImport() *cobra.Command {
 			"postal_code, country_code, country. Further lines with the same name and top level add sites.\n" +
 			"A customer that is there already is left as it is. Bad lines are reported by number; the others are\n" +
 			"imported, unless --all-or-none is given.",
-		RunE: a.withStore(func(ctx context.Context, s *store.Store, args []string) error {
+		RunE: a.withDatabase(false, func(ctx context.Context, s *store.Store, args []string) error {
 			if tenant == "" {
 				return usagef("which tenant's customers are these? Give --tenant")
 			}

@@ -5,6 +5,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -103,8 +104,21 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// wrapArgs makes wrong arguments a wrong usage.
+// wrapArgs makes wrong arguments, and commands that do not exist, a wrong usage.
 func wrapArgs(cmd *cobra.Command) {
+	if !cmd.Runnable() {
+		cmd.Args = cobra.ArbitraryArgs
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			hint := ""
+			if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+				hint = fmt.Sprintf("; did you mean %q?", similar[0])
+			}
+			return usagef("%q has no command %q%s", cmd.CommandPath(), args[0], hint)
+		}
+	}
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
@@ -128,8 +142,13 @@ func (a *app) who() string {
 
 // withStore runs a command that only needs the database, which must be there.
 func (a *app) withStore(run func(ctx context.Context, s *store.Store, args []string) error) func(*cobra.Command, []string) error {
+	return a.withDatabase(true, run)
+}
+
+// withDatabase runs a command on the database, which is made if it need not be there.
+func (a *app) withDatabase(mustExist bool, run func(ctx context.Context, s *store.Store, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		s, err := a.openStore(cmd.Context(), true)
+		s, err := a.openStore(cmd.Context(), mustExist)
 		if err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func (a *app) testCommand() *cobra.Command {
 					mark, detail := "ok    ", step.Detail
 					if !step.OK {
 						mark = "FAILED"
-						if detail == "" && step.Err != nil {
+						if step.Err != nil {
 							detail = step.Err.Message
 						}
 					}
