@@ -317,3 +317,43 @@ func TestWrongUseIsExitCodeTwo(t *testing.T) {
 		s.run(2, args...)
 	}
 }
+
+func TestWhatChangedWhileACustomerWasNotMappedIsCaughtUp(t *testing.T) {
+	t.Parallel()
+	distributor, url := newPrism(t)
+	s := newShell(t, url, clientSecret)
+	s.run(0, "sync", "acme/rhipe")
+	s.run(0, "mappings", "remove", "acme/rhipe", "c1")
+	text, err := os.ReadFile(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("tallyman.hcl", strings.Replace(string(text), `unmatched = "create"`, `unmatched = "ignore"`, 1))
+	distributor.mu.Lock()
+	distributor.names["c1"] = "Contoso (renamed)"
+	distributor.quantity["a c1 1"] = 31
+	distributor.mu.Unlock()
+	s.wants(s.run(0, "sync", "acme/rhipe"), "1 not matched")
+	s.wants(s.run(0, "subscriptions", "list", "acme", "--search", "Contoso"), "\t25\t")
+
+	s.run(0, "mappings", "add", "acme/rhipe", "c1", "Contoso Pty Ltd")
+	s.wants(s.run(0, "sync", "acme/rhipe"), "1 updated")
+	s.wants(s.run(0, "subscriptions", "list", "acme", "--search", "Contoso"), "\t31\t")
+	s.wants(s.run(0, "sync", "acme/rhipe"), "no change")
+}
+
+func TestAQuantityThatExplodesIsHeldAndTheRestApplied(t *testing.T) {
+	t.Parallel()
+	distributor, url := newPrism(t)
+	s := newShell(t, url, clientSecret)
+	s.run(0, "sync", "acme/rhipe")
+	distributor.set("a c1 1", 2500)
+	distributor.set("a c2 1", 8)
+	s.wants(s.run(0, "sync", "acme/rhipe"), "held", "1 updated")
+	s.wants(s.run(0, "sync", "acme/rhipe"), "held")
+	s.wants(s.run(0, "runs", "show", "2"), "superseded", "quantity: 25 -> 2500")
+	s.wants(s.run(0, "reject", "3"), "1 held changes of run 3 were rejected")
+	s.wants(s.run(0, "subscriptions", "list", "acme", "--search", "s-c1-1"), "\t25\t")
+	s.wants(s.run(0, "sync", "acme/rhipe", "--override", "quantity"), "1 updated")
+	s.wants(s.run(0, "subscriptions", "list", "acme", "--search", "s-c1-1"), "\t2500\t")
+}

@@ -323,7 +323,7 @@ func (w *writer) subscription(step *subscriptionStep) {
 			w.ofNewChange = append(w.ofNewChange, len(w.changes)-1)
 		}
 	}
-	w.countWaiting(step, isNew)
+	w.countWaiting(step)
 	if step.leftActive {
 		w.count(CountLeftActive, 1)
 	}
@@ -344,20 +344,22 @@ func (w *writer) subscription(step *subscriptionStep) {
 }
 
 // countWaiting keeps the number of subscriptions that have no customer to go to.
-func (w *writer) countWaiting(step *subscriptionStep, isNew bool) {
-	switch {
-	case step.row.ID == 0 && step.waits:
+func (w *writer) countWaiting(step *subscriptionStep) {
+	if step.waited {
+		w.waiting--
+	}
+	if step.sub == nil && step.row.Flags&store.FlagGone == 0 {
 		w.waiting++
-	case step.row.ID != 0 && isNew && step.row.SubscriptionID == nil:
-		w.waiting--
-	case step.row.ID != 0 && step.sub == nil && step.row.Flags&store.FlagGone != 0:
-		w.waiting--
 	}
 }
 
-// row keeps the distributor's record for writing. Where a change is held it stays as it was.
+// row keeps the distributor's record for writing. Where a change is held it stays as it was, so that the next run finds
+// the same difference; one that was not different at all is marked for another look instead.
 func (w *writer) row(step *subscriptionStep, held bool) rowAt {
-	if !step.write || held && step.row.ID != 0 {
+	switch {
+	case held && step.placing:
+		step.row.Flags |= store.FlagEndPending
+	case !step.write, held && step.row.ID != 0:
 		return rowAt{at: -1}
 	}
 	step.row.ScopeID, step.row.UpdatedAt = w.run.subscriptions.scopes[step.scope].id, w.started

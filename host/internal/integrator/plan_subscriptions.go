@@ -32,7 +32,10 @@ type subscriptionStep struct {
 	changes []stepChange
 	// leftActive: it ended, deactivation is not allowed.
 	leftActive bool
-	waits      bool
+	// waited: it was known and had no customer to go to.
+	waited bool
+	// placing: it was not listed as new or different, but its customer's mapping changed.
+	placing bool
 }
 
 // stepChange is a change as it is recorded, with what it does.
@@ -179,6 +182,7 @@ func (r *run) listedStep(rec spooled, pair *store.Pair) *subscriptionStep {
 	name := rec.name(r.key)
 	if pair != nil && pair.RefKey == name {
 		step.row, step.sub = pair.DistributorSubscription, pair.Subscription
+		step.waited = pair.Subscription == nil && pair.Flags&store.FlagGone == 0
 	} else {
 		step.row = store.DistributorSubscription{TenantID: r.tenant.ID, ModuleID: r.module.ID, RefKey: name, CreatedAt: r.started}
 	}
@@ -200,7 +204,6 @@ func (r *run) listedStep(rec spooled, pair *store.Pair) *subscriptionStep {
 // decideListed asks the rules, once it is clear whose subscription it is.
 func (r *run) decideListed(step *subscriptionStep) {
 	if step.owner == nil || !step.owner.placed() {
-		step.waits = true
 		if step.sub != nil && step.told.Ended() && step.sub.Active {
 			step.row.Flags |= store.FlagEndPending
 		}
@@ -385,7 +388,10 @@ func (r *run) isMissing(e *entry) bool {
 
 // missingStep decides about one missing subscription.
 func (r *run) missingStep(pair *store.Pair) *subscriptionStep {
-	step := &subscriptionStep{row: pair.DistributorSubscription, sub: pair.Subscription, owner: r.planned.byKey[pair.CustomerKey]}
+	step := &subscriptionStep{
+		row: pair.DistributorSubscription, sub: pair.Subscription, owner: r.planned.byKey[pair.CustomerKey],
+		waited: pair.Subscription == nil,
+	}
 	e := r.entryOf(pair)
 	step.scope = e.scope
 	absence := reconcile.Missing(current(pair.Subscription), int(pair.Missing), r.subscriptions.removed[e.key],
@@ -444,32 +450,37 @@ func (r *run) replaced() []*customerStep {
 	return list
 }
 
-// replacedStep moves a known subscription to its customer, or makes it there.
+// replacedStep puts a known subscription on its customer: it moves it, makes it there, and catches up with what the
+// distributor said while the customer was not mapped.
 func (r *run) replacedStep(pair *store.Pair, owner *customerStep) (*subscriptionStep, error) {
-	step := &subscriptionStep{row: pair.DistributorSubscription, sub: pair.Subscription, owner: owner}
-	if pair.Subscription != nil {
-		if pair.Subscription.CustomerID == owner.customerID() {
+	gone := pair.Flags&store.FlagGone != 0
+	step := &subscriptionStep{
+		row: pair.DistributorSubscription, sub: pair.Subscription, owner: owner, placing: true,
+		waited: pair.Subscription == nil && !gone,
+	}
+	if gone {
+		if pair.Subscription == nil || pair.Subscription.CustomerID == owner.customerID() {
 			return nil, nil
 		}
 		r.addChange(step, reconcile.Change{
-			Kind: reconcile.Move, From: pair.Subscription.CustomerID, To: owner.customerID(),
-			Reason: "its distributor customer is mapped to another customer",
+			Kind: reconcile.Move, From: pair.Subscription.CustomerID, To: owner.customerID(), Reason: reconcile.MoveReason,
 		})
 		return step, nil
-	}
-	if pair.Flags&store.FlagGone != 0 {
-		return nil, nil
 	}
 	var told reconcile.Observed
 	if err := json.Unmarshal(pair.Record, &told); err != nil {
 		return nil, fmt.Errorf("read the stored record of subscription %q: %w", pair.Ref, err)
 	}
 	step.told = &told
-	decision := reconcile.Seen(nil, told, owner.customerID(), false, r.req.Module.Subscriptions)
-	step.sub = r.newSubscription(step, decision)
-	step.write = true
+	decision := reconcile.Seen(current(pair.Subscription), told, owner.customerID(), false, r.req.Module.Subscriptions)
+	if len(decision.Changes) == 0 {
+		return nil, nil
+	}
+	if pair.Subscription == nil {
+		step.sub, step.write = r.newSubscription(step, decision), true
+		decision.Changes[0].Reason = "its customer is now mapped"
+	}
 	for _, change := range decision.Changes {
-		change.Reason = "its customer is now mapped"
 		r.addChange(step, change)
 	}
 	return step, nil

@@ -16,6 +16,9 @@ const (
 	Reactivate Kind = "reactivate"
 )
 
+// MoveReason is why a subscription moves to another customer.
+const MoveReason = "its distributor customer is mapped to another customer"
+
 // Policy is what the operator chose for a module's subscriptions.
 type Policy struct {
 	// DeactivateMissing lets subscriptions that ended at the distributor become inactive. Default off.
@@ -68,7 +71,7 @@ func Seen(current *Current, told Observed, customer int64, scopeComplete bool, p
 	d.Fields, differences = current.Fields.Merge(told.Fields)
 	if current.Customer != customer {
 		d.Changes = append(d.Changes, Change{
-			Kind: Move, From: current.Customer, To: customer, Reason: "its distributor customer is mapped to another customer",
+			Kind: Move, From: current.Customer, To: customer, Reason: MoveReason,
 		})
 	}
 	if len(differences) > 0 {
