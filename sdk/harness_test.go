@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/go-hclog"
@@ -63,8 +64,13 @@ func dial(t testing.TB, plugin any, log io.Writer) distributorv1.DistributorServ
 	if err != nil {
 		t.Fatal(err)
 	}
+	return dialServer(t, server, transport.ServerOptions()...)
+}
+
+func dialServer(t testing.TB, server distributorv1.DistributorServiceServer, limits ...grpc.ServerOption) distributorv1.DistributorServiceClient {
+	t.Helper()
 	listener := bufconn.Listen(1 << 20)
-	grpcServer := grpc.NewServer(append(transport.ServerOptions(), grpc.WaitForHandlers(true))...)
+	grpcServer := grpc.NewServer(append(limits, grpc.WaitForHandlers(true))...)
 	distributorv1.RegisterDistributorServiceServer(grpcServer, server)
 	served := make(chan struct{})
 	go func() {
@@ -234,4 +240,13 @@ func streamError(t testing.TB, client distributorv1.DistributorServiceClient) *s
 		t.Fatalf("got %v, want an *sdk.Error", err)
 	}
 	return e
+}
+
+// oversized is a plugin not made with the SDK, whose messages are larger than a host accepts.
+type oversized struct {
+	distributorv1.UnimplementedDistributorServiceServer
+}
+
+func (*oversized) Describe(context.Context, *distributorv1.DescribeRequest) (*distributorv1.DescribeResponse, error) {
+	return &distributorv1.DescribeResponse{Name: strings.Repeat("x", transport.MaxReceivedBytes)}, nil
 }

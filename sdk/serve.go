@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-plugin"
@@ -51,6 +53,10 @@ func Serve[S any](p Plugin[S]) {
 }
 
 func serve(d description) {
+	// When the host is killed, the next log line would kill this process before it has closed its connection: that is what
+	// a broken standard error does to a process that does not ask for this signal.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+
 	server := newServer(d, stdio.log, stdio.secrets)
 	server.onCall = stdio.takeBack
 
