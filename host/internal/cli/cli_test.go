@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -127,7 +128,7 @@ func (p *prism) tenants(w http.ResponseWriter, agreement string) {
 	var list []map[string]any
 	for _, id := range []string{"c1", "c2", "c3"} {
 		var subs []map[string]any
-		for n := 1; n <= 9; n++ {
+		for n := 1; n <= 60; n++ {
 			if quantity, ok := p.quantity[fmt.Sprintf("%s %s %d", agreement, id, n)]; ok {
 				subs = append(subs, map[string]any{
 					"SubscriptionId": fmt.Sprintf("s-%s-%d", id, n), "Status": "Active", "ProductName": fmt.Sprintf("Product %d", n),
@@ -196,13 +197,15 @@ func (s *shell) write(name, text string) {
 func (s *shell) run(code int, args ...string) string {
 	s.t.Helper()
 	var out bytes.Buffer
-	got := cli.Main("0.1.0", append([]string{"--config", s.config}, args...), nil, &out, &out)
+	got := runCLI(&out, append([]string{"--config", s.config}, args...)...)
 	if got != code {
 		s.t.Fatalf("tallyman %s: exit code %d, want %d\n%s", strings.Join(args, " "), got, code, out.String())
 	}
 	s.all.Write(out.Bytes())
 	return out.String()
 }
+
+func runCLI(out io.Writer, args ...string) int { return cli.Main("0.1.0", args, nil, out, out) }
 
 func (s *shell) wants(text string, wanted ...string) {
 	s.t.Helper()
