@@ -40,7 +40,9 @@ type ChangeFilter struct {
 type ChangeRow struct {
 	Change `bun:",extend"`
 
-	Tenant, Module, Customer string
+	Tenant   string `json:"tenant"`
+	Module   string `json:"module"`
+	Customer string `json:"customer"`
 }
 
 // Changes gives changes, newest first unless the filter says otherwise.

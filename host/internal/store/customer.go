@@ -55,14 +55,14 @@ type CustomerFilter struct {
 type CustomerRow struct {
 	Customer `bun:",extend"`
 
-	Tenant   string
-	TopLevel string
+	Tenant   string `json:"tenant"`
+	TopLevel string `json:"top_level"`
 	// Sites is how many there are, MainSite the name of the main one.
-	Sites    int64
-	MainSite string
-	Main     Address `bun:"embed:main_"`
+	Sites    int64   `json:"sites"`
+	MainSite string  `json:"main_site"`
+	Main     Address `bun:"embed:main_" json:"main"`
 	// Subscriptions is how many are active.
-	Subscriptions int64
+	Subscriptions int64 `json:"subscriptions"`
 }
 
 // CustomerRows gives customers by name.

@@ -68,21 +68,23 @@ type MappingFilter struct {
 
 // MappingRow is a distributor customer with its mapping, if it has one.
 type MappingRow struct {
-	TenantID, ModuleID    int64
-	Tenant, Module        string
-	DistributorCustomerID int64
-	Ref                   string
-	Name                  string
-	Lifecycle             string
-	IsPartner             bool
-	GoneAt                *time.Time
+	TenantID              int64      `json:"tenant_id"`
+	ModuleID              int64      `json:"module_id"`
+	Tenant                string     `json:"tenant"`
+	Module                string     `json:"module"`
+	DistributorCustomerID int64      `json:"distributor_customer_id"`
+	Ref                   string     `json:"ref"`
+	Name                  string     `json:"name"`
+	Lifecycle             string     `json:"lifecycle"`
+	IsPartner             bool       `json:"is_partner"`
+	GoneAt                *time.Time `json:"gone_at,omitempty"`
 	// The rest is nil or empty if it is not mapped.
-	MappingID    *int64
-	CustomerID   *int64
-	CustomerName string
-	Origin       string
-	Who          string
-	MappedAt     *time.Time
+	MappingID    *int64     `json:"mapping_id,omitempty"`
+	CustomerID   *int64     `json:"customer_id,omitempty"`
+	CustomerName string     `json:"customer_name"`
+	Origin       string     `json:"origin"`
+	Who          string     `json:"who"`
+	MappedAt     *time.Time `json:"mapped_at,omitempty"`
 }
 
 // MappingRows gives distributor customers with their mappings: unmapped ones first, then by name.

@@ -14,10 +14,10 @@ import (
 
 // Migration is one step of the schema.
 type Migration struct {
-	Version int64
-	Name    string
+	Version int64  `json:"version"`
+	Name    string `json:"name"`
 	// AppliedAt is nil while it is pending.
-	AppliedAt *time.Time
+	AppliedAt *time.Time `json:"applied_at,omitempty"`
 }
 
 // Migrate applies what is pending and gives the migrations that it applied. Only one program at a time migrates; others

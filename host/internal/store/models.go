@@ -15,62 +15,62 @@ import (
 
 // Tenant is one MSP served by this host.
 type Tenant struct {
-	bun.BaseModel `bun:"table:tenants"`
+	bun.BaseModel `json:"-" bun:"table:tenants"`
 
-	ID          int64 `bun:",pk,autoincrement"`
-	Name        string
-	DisplayName string
-	CreatedAt   time.Time
+	ID          int64     `bun:",pk,autoincrement" json:"id"`
+	Name        string    `json:"name"`
+	DisplayName string    `json:"display_name"`
+	CreatedAt   time.Time `json:"created_at"`
 }
 
 // Module is a distributor enabled for a tenant.
 type Module struct {
-	bun.BaseModel `bun:"table:modules"`
+	bun.BaseModel `json:"-" bun:"table:modules"`
 
-	ID          int64 `bun:",pk,autoincrement"`
-	TenantID    int64
-	Name        string
-	Plugin      string
-	Distributor string
-	CreatedAt   time.Time
+	ID          int64     `bun:",pk,autoincrement" json:"id"`
+	TenantID    int64     `json:"tenant_id"`
+	Name        string    `json:"name"`
+	Plugin      string    `json:"plugin"`
+	Distributor string    `json:"distributor"`
+	CreatedAt   time.Time `json:"created_at"`
 }
 
 // TopLevel is a grouping of customers.
 type TopLevel struct {
-	bun.BaseModel `bun:"table:top_levels"`
+	bun.BaseModel `json:"-" bun:"table:top_levels"`
 
-	ID        int64 `bun:",pk,autoincrement"`
-	TenantID  int64
-	Name      string
-	CreatedAt time.Time
+	ID        int64     `bun:",pk,autoincrement" json:"id"`
+	TenantID  int64     `json:"tenant_id"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"created_at"`
 }
 
 // Customer is a customer of the MSP. Its id never changes and is never used again.
 type Customer struct {
-	bun.BaseModel `bun:"table:customers"`
+	bun.BaseModel `json:"-" bun:"table:customers"`
 
-	ID         int64 `bun:",pk,autoincrement"`
-	TenantID   int64
-	Name       string
-	Active     bool
-	TopLevelID *int64
+	ID         int64  `bun:",pk,autoincrement" json:"id"`
+	TenantID   int64  `json:"tenant_id"`
+	Name       string `json:"name"`
+	Active     bool   `json:"active"`
+	TopLevelID *int64 `json:"top_level_id,omitempty"`
 	// CreatedBy is the display name of the distributor that created it, "import", or empty.
-	CreatedBy string
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	CreatedBy string    `json:"created_by"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // Site is a place of a customer. Exactly one is the main site.
 type Site struct {
-	bun.BaseModel `bun:"table:sites"`
+	bun.BaseModel `json:"-" bun:"table:sites"`
 
-	ID         int64 `bun:",pk,autoincrement"`
-	TenantID   int64
-	CustomerID int64
-	Name       string
-	Main       bool
+	ID         int64  `bun:",pk,autoincrement" json:"id"`
+	TenantID   int64  `json:"tenant_id"`
+	CustomerID int64  `json:"customer_id"`
+	Name       string `json:"name"`
+	Main       bool   `json:"main"`
 	Address
-	UpdatedAt time.Time
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // Address is a postal address; every field may be empty.
@@ -87,52 +87,52 @@ type Address struct {
 
 // DistributorCustomer is a customer as the distributor gave it.
 type DistributorCustomer struct {
-	bun.BaseModel `bun:"table:distributor_customers"`
+	bun.BaseModel `json:"-" bun:"table:distributor_customers"`
 
-	ID       int64 `bun:",pk,autoincrement"`
-	TenantID int64
-	ModuleID int64
+	ID       int64 `bun:",pk,autoincrement" json:"id"`
+	TenantID int64 `json:"tenant_id"`
+	ModuleID int64 `json:"module_id"`
 	// Ref is the distributor's id as given, RefKey the same as it is compared.
-	Ref       string
-	RefKey    string
-	Name      string
-	Lifecycle string
-	IsPartner bool
+	Ref       string `json:"ref"`
+	RefKey    string `json:"ref_key"`
+	Name      string `json:"name"`
+	Lifecycle string `json:"lifecycle"`
+	IsPartner bool   `json:"is_partner"`
 	// Record is the rest of what the distributor said, as JSON.
-	Record      json.RawMessage `bun:"type:text"`
-	Fingerprint int64
+	Record      json.RawMessage `bun:"type:text" json:"record,omitempty"`
+	Fingerprint int64           `json:"fingerprint"`
 	// GoneAt is when it first was missing from a complete listing.
-	GoneAt *time.Time
+	GoneAt *time.Time `json:"gone_at,omitempty"`
 	// PlacedCustomerID is the customer its subscriptions were last put on.
-	PlacedCustomerID *int64
-	CreatedAt        time.Time
-	UpdatedAt        time.Time
+	PlacedCustomerID *int64    `json:"placed_customer_id,omitempty"`
+	CreatedAt        time.Time `json:"created_at"`
+	UpdatedAt        time.Time `json:"updated_at"`
 }
 
 // Mapping says which customer a distributor customer is.
 type Mapping struct {
-	bun.BaseModel `bun:"table:mappings"`
+	bun.BaseModel `json:"-" bun:"table:mappings"`
 
-	ID                    int64 `bun:",pk,autoincrement"`
-	TenantID              int64
-	ModuleID              int64
-	DistributorCustomerID int64
-	CustomerID            int64
+	ID                    int64 `bun:",pk,autoincrement" json:"id"`
+	TenantID              int64 `json:"tenant_id"`
+	ModuleID              int64 `json:"module_id"`
+	DistributorCustomerID int64 `json:"distributor_customer_id"`
+	CustomerID            int64 `json:"customer_id"`
 	// Origin is name, created or manual.
-	Origin    string
-	Who       string
-	CreatedAt time.Time
+	Origin    string    `json:"origin"`
+	Who       string    `json:"who"`
+	CreatedAt time.Time `json:"created_at"`
 }
 
 // Scope is a part of a listing that is read as a whole.
 type Scope struct {
-	bun.BaseModel `bun:"table:scopes"`
+	bun.BaseModel `json:"-" bun:"table:scopes"`
 
-	ID       int64 `bun:",pk,autoincrement"`
-	TenantID int64
-	ModuleID int64
-	Ref      string
-	Name     string
+	ID       int64  `bun:",pk,autoincrement" json:"id"`
+	TenantID int64  `json:"tenant_id"`
+	ModuleID int64  `json:"module_id"`
+	Ref      string `json:"ref"`
+	Name     string `json:"name"`
 }
 
 // The bits of DistributorSubscription.Flags. A record with none of them, whose fingerprint is the same, is unchanged.
@@ -147,126 +147,126 @@ const (
 
 // DistributorSubscription is a subscription as the distributor gave it, as far as it has been applied.
 type DistributorSubscription struct {
-	bun.BaseModel `bun:"table:distributor_subscriptions"`
+	bun.BaseModel `json:"-" bun:"table:distributor_subscriptions"`
 
-	ID       int64 `bun:",pk,autoincrement"`
-	TenantID int64
-	ModuleID int64
-	Ref      string
-	RefKey   string
+	ID       int64  `bun:",pk,autoincrement" json:"id"`
+	TenantID int64  `json:"tenant_id"`
+	ModuleID int64  `json:"module_id"`
+	Ref      string `json:"ref"`
+	RefKey   string `json:"ref_key"`
 	// KeyHash and Fingerprint are 64-bit hashes kept as signed numbers.
-	KeyHash     int64
-	Fingerprint int64
-	CustomerKey string
-	ScopeID     int64
-	Flags       int64
-	Missing     int64
-	Record      json.RawMessage `bun:"type:text"`
+	KeyHash     int64           `json:"key_hash"`
+	Fingerprint int64           `json:"fingerprint"`
+	CustomerKey string          `json:"customer_key"`
+	ScopeID     int64           `json:"scope_id"`
+	Flags       int64           `json:"flags"`
+	Missing     int64           `json:"missing"`
+	Record      json.RawMessage `bun:"type:text" json:"record,omitempty"`
 	// SubscriptionID is nil while its customer is not mapped.
-	SubscriptionID *int64
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
+	SubscriptionID *int64    `json:"subscription_id,omitempty"`
+	CreatedAt      time.Time `json:"created_at"`
+	UpdatedAt      time.Time `json:"updated_at"`
 }
 
 // Subscription is what a customer holds. Its id never changes and is never used again.
 type Subscription struct {
-	bun.BaseModel `bun:"table:subscriptions"`
+	bun.BaseModel `json:"-" bun:"table:subscriptions"`
 
-	ID               int64 `bun:",pk,autoincrement"`
-	TenantID         int64
-	CustomerID       int64
-	ModuleID         int64
-	Distributor      string
-	Ref              string
-	Name             string
-	Quantity         *string
-	Unit             string
-	Active           bool
-	State            string
-	Status           string
-	Charge           string
-	BillingTerm      string
-	CommitmentTerm   string
-	StartedOn        string
-	CommitmentEnd    string
-	CancellableUntil string
-	AutoRenew        *bool
-	Trial            *bool
-	SKU              string `bun:"sku"`
-	Vendor           string
-	VendorRef        string
-	ParentRef        string
-	CustomerPrice    *string
-	PartnerCost      *string
-	ListPrice        *string
-	Currency         string
-	DeactivatedAt    *time.Time
-	CreatedAt        time.Time
-	UpdatedAt        time.Time
+	ID               int64      `bun:",pk,autoincrement" json:"id"`
+	TenantID         int64      `json:"tenant_id"`
+	CustomerID       int64      `json:"customer_id"`
+	ModuleID         int64      `json:"module_id"`
+	Distributor      string     `json:"distributor"`
+	Ref              string     `json:"ref"`
+	Name             string     `json:"name"`
+	Quantity         *string    `json:"quantity,omitempty"`
+	Unit             string     `json:"unit"`
+	Active           bool       `json:"active"`
+	State            string     `json:"state"`
+	Status           string     `json:"status"`
+	Charge           string     `json:"charge"`
+	BillingTerm      string     `json:"billing_term"`
+	CommitmentTerm   string     `json:"commitment_term"`
+	StartedOn        string     `json:"started_on"`
+	CommitmentEnd    string     `json:"commitment_end"`
+	CancellableUntil string     `json:"cancellable_until"`
+	AutoRenew        *bool      `json:"auto_renew,omitempty"`
+	Trial            *bool      `json:"trial,omitempty"`
+	SKU              string     `bun:"sku" json:"sku"`
+	Vendor           string     `json:"vendor"`
+	VendorRef        string     `json:"vendor_ref"`
+	ParentRef        string     `json:"parent_ref"`
+	CustomerPrice    *string    `json:"customer_price,omitempty"`
+	PartnerCost      *string    `json:"partner_cost,omitempty"`
+	ListPrice        *string    `json:"list_price,omitempty"`
+	Currency         string     `json:"currency"`
+	DeactivatedAt    *time.Time `json:"deactivated_at,omitempty"`
+	CreatedAt        time.Time  `json:"created_at"`
+	UpdatedAt        time.Time  `json:"updated_at"`
 }
 
 // Run is one plan, applied or not, with its record.
 type Run struct {
-	bun.BaseModel `bun:"table:runs"`
+	bun.BaseModel `json:"-" bun:"table:runs"`
 
-	ID                    int64 `bun:",pk,autoincrement"`
-	TenantID              int64
-	ModuleID              int64
-	Mode                  string
-	Trigger               string
-	Who                   string
-	Entities              string
-	Customers             string
-	Outcome               string
-	Holder                string
-	PluginVersion         string
-	PluginSHA256          string `bun:"plugin_sha256"`
-	CustomersComplete     bool
-	SubscriptionsComplete bool
-	Counts                json.RawMessage `bun:"type:text"`
-	Report                json.RawMessage `bun:"type:text"`
-	ErrorCode             string
-	Error                 string
-	Crash                 json.RawMessage `bun:"type:text"`
-	ApprovesRunID         *int64
-	StartedAt             time.Time
-	FinishedAt            *time.Time
+	ID                    int64           `bun:",pk,autoincrement" json:"id"`
+	TenantID              int64           `json:"tenant_id"`
+	ModuleID              int64           `json:"module_id"`
+	Mode                  string          `json:"mode"`
+	Trigger               string          `json:"trigger"`
+	Who                   string          `json:"who"`
+	Entities              string          `json:"entities"`
+	Customers             string          `json:"customers"`
+	Outcome               string          `json:"outcome"`
+	Holder                string          `json:"holder"`
+	PluginVersion         string          `json:"plugin_version"`
+	PluginSHA256          string          `bun:"plugin_sha256" json:"plugin_sha256"`
+	CustomersComplete     bool            `json:"customers_complete"`
+	SubscriptionsComplete bool            `json:"subscriptions_complete"`
+	Counts                json.RawMessage `bun:"type:text" json:"counts,omitempty"`
+	Report                json.RawMessage `bun:"type:text" json:"report,omitempty"`
+	ErrorCode             string          `json:"error_code"`
+	Error                 string          `json:"error"`
+	Crash                 json.RawMessage `bun:"type:text" json:"crash,omitempty"`
+	ApprovesRunID         *int64          `json:"approves_run_id,omitempty"`
+	StartedAt             time.Time       `json:"started_at"`
+	FinishedAt            *time.Time      `json:"finished_at,omitempty"`
 }
 
 // Change is one change of a run, made or held, or one made by hand.
 type Change struct {
-	bun.BaseModel `bun:"table:changes"`
+	bun.BaseModel `json:"-" bun:"table:changes"`
 
-	ID         int64 `bun:",pk,autoincrement"`
-	TenantID   int64
-	ModuleID   *int64
-	RunID      *int64
-	Entity     string
-	EntityID   *int64
-	EntityKey  string
-	Name       string
-	CustomerID *int64
-	Kind       string
-	Status     string
-	Guard      string
-	Before     json.RawMessage `bun:"type:text"`
-	After      json.RawMessage `bun:"type:text"`
-	Reason     string
-	Who        string
-	CreatedAt  time.Time
+	ID         int64           `bun:",pk,autoincrement" json:"id"`
+	TenantID   int64           `json:"tenant_id"`
+	ModuleID   *int64          `json:"module_id,omitempty"`
+	RunID      *int64          `json:"run_id,omitempty"`
+	Entity     string          `json:"entity"`
+	EntityID   *int64          `json:"entity_id,omitempty"`
+	EntityKey  string          `json:"entity_key"`
+	Name       string          `json:"name"`
+	CustomerID *int64          `json:"customer_id,omitempty"`
+	Kind       string          `json:"kind"`
+	Status     string          `json:"status"`
+	Guard      string          `json:"guard"`
+	Before     json.RawMessage `bun:"type:text" json:"before,omitempty"`
+	After      json.RawMessage `bun:"type:text" json:"after,omitempty"`
+	Reason     string          `json:"reason"`
+	Who        string          `json:"who"`
+	CreatedAt  time.Time       `json:"created_at"`
 	// DecidedBy and DecidedAt say who approved or rejected a held change, and when.
-	DecidedBy string
-	DecidedAt *time.Time
+	DecidedBy string     `json:"decided_by"`
+	DecidedAt *time.Time `json:"decided_at,omitempty"`
 }
 
 // Lease says who runs a module and until when.
 type Lease struct {
-	bun.BaseModel `bun:"table:leases"`
+	bun.BaseModel `json:"-" bun:"table:leases"`
 
-	ModuleID   int64 `bun:",pk"`
-	TenantID   int64
-	Holder     string
-	Purpose    string
-	AcquiredAt time.Time
-	ExpiresAt  time.Time
+	ModuleID   int64     `bun:",pk" json:"module_id"`
+	TenantID   int64     `json:"tenant_id"`
+	Holder     string    `json:"holder"`
+	Purpose    string    `json:"purpose"`
+	AcquiredAt time.Time `json:"acquired_at"`
+	ExpiresAt  time.Time `json:"expires_at"`
 }

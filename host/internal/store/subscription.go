@@ -162,7 +162,9 @@ type SubscriptionFilter struct {
 type SubscriptionRow struct {
 	Subscription `bun:",extend"`
 
-	Tenant, Module, Customer string
+	Tenant   string `json:"tenant"`
+	Module   string `json:"module"`
+	Customer string `json:"customer"`
 }
 
 // SubscriptionRows gives subscriptions by id.
