@@ -96,3 +96,15 @@ func (d *Decimal) UnmarshalText(text []byte) error {
 	*d = parsed
 	return nil
 }
+
+// UnmarshalJSON reads a JSON number or a number in quotes, exactly as it is written; null is absent.
+func (d *Decimal) UnmarshalJSON(data []byte) error {
+	text := string(data)
+	switch {
+	case text == "null":
+		text = ""
+	case len(text) >= 2 && text[0] == '"':
+		text = text[1 : len(text)-1]
+	}
+	return d.UnmarshalText([]byte(text))
+}

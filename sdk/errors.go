@@ -142,3 +142,26 @@ func ClassOf(err error) Class {
 	}
 	return ClassInternal
 }
+
+// ClassOfHTTP gives the class that an HTTP status usually means. Distributors whose statuses mean something else need a
+// choice of their own.
+func ClassOfHTTP(status int) Class {
+	switch {
+	case status == 401:
+		return ClassAuth
+	case status == 403:
+		return ClassPermission
+	case status == 404, status == 410:
+		return ClassNotFound
+	case status == 429:
+		return ClassThrottled
+	case status == 408, status >= 500 && status != 501:
+		return ClassTransient
+	case status == 405, status == 501:
+		return ClassUnsupported
+	case status >= 400:
+		return ClassInvalid
+	default:
+		return ClassSchema
+	}
+}

@@ -99,3 +99,35 @@ func TestDecimals(t *testing.T) {
 		}
 	}
 }
+
+func TestDecimalsAreReadFromJSONAsTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	var got []sdk.Decimal
+	if err := json.Unmarshal([]byte(`[25, "25.0", 0.1, 1e2, null, "", 12345678901234567890.12]`), &got); err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprint(got); text != "[25 25 0.1 100   12345678901234567890.12]" {
+		t.Errorf("read %s", text)
+	}
+	for _, text := range []string{`[true]`, `["x"]`, `[{}]`} {
+		if json.Unmarshal([]byte(text), &got) == nil {
+			t.Errorf("%s is a number", text)
+		}
+	}
+	if text, err := json.Marshal(sdk.Int(7)); err != nil || string(text) != `"7"` {
+		t.Errorf("written %s, %v", text, err)
+	}
+}
+
+func TestHTTPStatusesHaveAClass(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]sdk.Class{
+		204: sdk.ClassSchema, 302: sdk.ClassSchema, 400: sdk.ClassInvalid, 401: sdk.ClassAuth, 403: sdk.ClassPermission,
+		404: sdk.ClassNotFound, 405: sdk.ClassUnsupported, 408: sdk.ClassTransient, 422: sdk.ClassInvalid,
+		429: sdk.ClassThrottled, 500: sdk.ClassTransient, 501: sdk.ClassUnsupported, 503: sdk.ClassTransient,
+	} {
+		if got := sdk.ClassOfHTTP(status); got != want {
+			t.Errorf("%d is %v, want %v", status, got, want)
+		}
+	}
+}
