@@ -207,10 +207,12 @@ func (s *shell) run(code int, args ...string) string {
 
 func runCLI(out io.Writer, args ...string) int { return cli.Main("0.1.0", args, nil, out, out) }
 
+// wants finds texts in an output, whose lines may be broken anywhere.
 func (s *shell) wants(text string, wanted ...string) {
 	s.t.Helper()
+	folded := strings.Join(strings.Fields(text), " ")
 	for _, w := range wanted {
-		if !strings.Contains(text, w) {
+		if !strings.Contains(text, w) && !strings.Contains(folded, w) {
 			s.t.Errorf("the output lacks %q:\n%s", w, text)
 		}
 	}
@@ -359,4 +361,97 @@ func TestAQuantityThatExplodesIsHeldAndTheRestApplied(t *testing.T) {
 	s.wants(s.run(0, "subscriptions", "list", "acme", "--search", "s-c1-1"), "\t25\t")
 	s.wants(s.run(0, "sync", "acme/rhipe", "--override", "quantity"), "1 updated")
 	s.wants(s.run(0, "subscriptions", "list", "acme", "--search", "s-c1-1"), "\t2500\t")
+}
+
+func TestRunsStartedTogetherNeverOverlap(t *testing.T) {
+	t.Parallel()
+	_, url := newPrism(t)
+	s := newShell(t, url, clientSecret)
+	s.run(0, "db", "migrate")
+	var wait sync.WaitGroup
+	outputs := make([]strings.Builder, 4)
+	codes := make([]int, len(outputs))
+	for i := range outputs {
+		wait.Go(func() { codes[i] = runCLI(&outputs[i], "--config", s.config, "sync", "acme/rhipe") })
+	}
+	wait.Wait()
+	done := 0
+	for i, code := range codes {
+		switch {
+		case code == 0:
+			done++
+		case !strings.Contains(outputs[i].String(), "run.module_busy"):
+			t.Errorf("exit code %d for another reason than a run under way:\n%s", code, outputs[i].String())
+		}
+	}
+	if done == 0 {
+		t.Error("none of them ran")
+	}
+	if n := strings.Count(s.run(0, "subscriptions", "list", "acme"), "\tRhipe"); n != 4 {
+		t.Errorf("%d subscriptions, want 4", n)
+	}
+}
+
+func TestTheMainSitesAddressFollowsOnlyWhenAsked(t *testing.T) {
+	t.Parallel()
+	_, url := newPrism(t)
+	s := newShell(t, url, clientSecret)
+	s.write("mine.csv", "name,site,line1,city,postal_code\nContoso Pty Ltd,Head office,9 Old Street,Sydney,2000\nContoso Pty Ltd,Warehouse,3 Far Street,Perth,6000\n")
+	s.run(0, "customers", "import", filepath.Join(s.dir, "mine.csv"), "--tenant", "acme")
+	s.run(0, "sync", "acme/rhipe")
+	s.wants(s.run(0, "customers", "show", "Contoso Pty Ltd"), "9 Old Street", "3 Far Street")
+
+	text, err := os.ReadFile(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("tallyman.hcl", strings.Replace(string(text), `unmatched = "create"`, "unmatched = \"create\"\n update_main_site_address = true", 1))
+	s.wants(s.run(0, "sync", "acme/rhipe"), "1 addresses updated")
+	s.wants(s.run(0, "customers", "show", "Contoso Pty Ltd"), "Head office (main): 1 Example Street", "3 Far Street")
+	s.wants(s.run(0, "sync", "acme/rhipe"), "no change")
+}
+
+func TestARunForOneCustomerTouchesNoOther(t *testing.T) {
+	t.Parallel()
+	distributor, url := newPrism(t)
+	s := newShell(t, url, clientSecret)
+	s.run(0, "sync", "acme/rhipe")
+	distributor.mu.Lock()
+	distributor.quantity["a c1 1"], distributor.quantity["a c2 1"] = 26, 8
+	delete(distributor.quantity, "a c1 2")
+	delete(distributor.quantity, "b c3 1")
+	distributor.mu.Unlock()
+	s.wants(s.run(0, "sync", "acme/rhipe", "--customer", "Contoso Pty Ltd"), "1 updated", "1 deactivated")
+	subs := s.run(0, "subscriptions", "list", "acme")
+	s.wants(subs, "Contoso Pty Ltd\tProduct 1\t26", "Fabrikam Pty Ltd\tProduct 1\t7", "Tailspin Toys\tProduct 1\t10")
+	s.wants(s.run(0, "sync", "acme/rhipe"), "1 updated", "1 deactivated")
+}
+
+func TestDeletedAtTheDistributorAndBackAgain(t *testing.T) {
+	t.Parallel()
+	distributor, url := newPrism(t)
+	s := newShell(t, url, clientSecret)
+	text, err := os.ReadFile(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("tallyman.hcl", strings.Replace(string(text), "deactivate_missing = true", "deactivate_missing = false", 1))
+	s.run(0, "sync", "acme/rhipe")
+	before := s.run(0, "subscriptions", "list", "acme", "--search", "s-c1-2")
+	distributor.mu.Lock()
+	delete(distributor.quantity, "a c1 2")
+	distributor.mu.Unlock()
+	s.wants(s.run(0, "sync", "acme/rhipe"), "1 ended but left active")
+	if now := s.run(0, "subscriptions", "list", "acme", "--search", "s-c1-2"); now != before {
+		t.Errorf("switched off, and yet it changed:\n%s", now)
+	}
+	s.write("tallyman.hcl", string(text))
+	s.wants(s.run(0, "sync", "acme/rhipe"), "1 deactivated")
+	s.wants(s.run(0, "subscriptions", "list", "acme", "--inactive"), "Product 2", "inactive")
+	s.wants(s.run(0, "sync", "acme/rhipe"), "no change")
+	distributor.set("a c1 2", 3)
+	s.wants(s.run(0, "sync", "acme/rhipe"), "1 reactivated")
+	if now := s.run(0, "subscriptions", "list", "acme", "--search", "s-c1-2"); now != before {
+		t.Errorf("it came back as something else:\nbefore %s\nnow %s", before, now)
+	}
 }
