@@ -3,6 +3,8 @@
 GO      ?= go
 VERSION ?= 0.1.0-dev
 LDFLAGS := -s -w -X main.version=$(VERSION)
+# Tools have modules of their own under .tools/, so that their dependencies are not the product's. From proto/.
+BUF := $(GO) tool -modfile=../.tools/buf/go.mod buf
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
@@ -38,22 +40,30 @@ fmt-check:
 
 ## generate: make the Go code of the contract anew
 generate:
-	cd proto && $(GO) tool -modfile=../.tools/buf/go.mod buf generate
-
-## proto-lint: check the contract's style
-proto-lint:
-	cd proto && $(GO) tool -modfile=../.tools/buf/go.mod buf lint
+	cd proto && $(BUF) generate
 
 ## generated: fail if the contract's Go code is not what the contract says
 generated:
-	@dir=$$(mktemp -d) && cd proto && $(GO) tool -modfile=../.tools/buf/go.mod buf generate -o "$$dir" && \
+	@dir=$$(mktemp -d) && cd proto && $(BUF) generate -o "$$dir" && \
 	for f in distributor/v1/*.pb.go; do cmp "$$f" "$$dir/$$f" || exit 1; done && rm -rf "$$dir" && echo "generated code is current"
 
+## proto-lint: check the contract's style
+proto-lint:
+	cd proto && $(BUF) lint
+
+## proto-breaking: fail if the contract breaks what proto/baseline.binpb promised to plugins
+proto-breaking:
+	cd proto && $(BUF) breaking --against baseline.binpb
+
+## proto-baseline: promise the contract as it is now; with a release, never to silence proto-breaking
+proto-baseline:
+	cd proto && $(BUF) build --exclude-source-info -o baseline.binpb
+
 ## check: everything CI checks
-check: build vet fmt-check proto-lint generated race
+check: build vet fmt-check proto-lint proto-breaking generated race
 
 ## clean: remove what was built
 clean:
 	rm -rf bin
 
-.PHONY: help build test race vet fmt fmt-check generate proto-lint generated check clean
+.PHONY: help build test race vet fmt fmt-check generate generated proto-lint proto-breaking proto-baseline check clean
