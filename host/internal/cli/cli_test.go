@@ -233,7 +233,7 @@ func TestTheMainJobFromTheCommandLine(t *testing.T) {
 
 	plan := s.run(4, "plan", "acme/rhipe")
 	s.wants(plan, "customer create", "Tailspin Toys", "subscription create", "changes pending")
-	s.wants(s.run(0, "sync", "acme/rhipe"), "1 customers created", "4 created")
+	s.wants(s.run(0, "sync", "acme/rhipe"), "1 mapped, 1 created", "4 created")
 	s.wants(s.run(0, "sync", "acme/rhipe"), "no change", "4 unchanged")
 	s.wants(s.run(0, "plan", "acme/rhipe"), "no change")
 
@@ -291,7 +291,7 @@ func TestTooManyDeactivationsWaitForAPerson(t *testing.T) {
 	}
 	distributor.mu.Unlock()
 	s.wants(s.run(0, "sync", "acme/rhipe"), "held", "tallyman approve 2", "8 deactivations among 11 active")
-	s.wants(s.run(0, "runs", "show", "2"), "held (deactivations)", "8 held")
+	s.wants(s.run(0, "runs", "show", "2"), "held by deactivations", "8 held")
 	s.wants(s.run(0, "approve", "2"), "8 deactivated")
 	s.run(1, "approve", "2")
 	s.wants(s.run(0, "sync", "acme/rhipe"), "no change")
@@ -357,7 +357,7 @@ func TestAQuantityThatExplodesIsHeldAndTheRestApplied(t *testing.T) {
 	s.wants(s.run(0, "sync", "acme/rhipe"), "held", "1 updated")
 	s.wants(s.run(0, "sync", "acme/rhipe"), "held")
 	s.wants(s.run(0, "runs", "show", "2"), "superseded", "quantity: 25 -> 2500")
-	s.wants(s.run(0, "reject", "3"), "1 held changes of run 3 were rejected")
+	s.wants(s.run(0, "reject", "3"), "1 held change of run 3 rejected")
 	s.wants(s.run(0, "subscriptions", "list", "acme", "--search", "s-c1-1"), "\t25\t")
 	s.wants(s.run(0, "sync", "acme/rhipe", "--override", "quantity"), "1 updated")
 	s.wants(s.run(0, "subscriptions", "list", "acme", "--search", "s-c1-1"), "\t2500\t")

@@ -37,7 +37,7 @@ func (a *app) customersList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g := &grid{columns: []string{"ID", "Tenant", "Customer", "Top level", "Created by", "Subscriptions"}, wide: 2}
+			g := &grid{columns: []string{"ID", "Tenant", "Customer", "Top level", "Created by", "Subscriptions"}}
 			return list(a, rows, g, func(r store.CustomerRow) {
 				name := r.Name
 				if !r.Active {
@@ -112,7 +112,7 @@ func (a *app) printCustomer(c store.CustomerRow, sites []store.Site, mappings []
 		return
 	}
 	fmt.Fprintln(w)
-	g := &grid{columns: []string{"ID", "Subscription", "Quantity", "State", "Active", "Distributor"}, wide: 1}
+	g := &grid{columns: []string{"ID", "Subscription", "Quantity", "State", "Active", "Distributor"}}
 	for _, r := range subs {
 		g.add(r.ID, r.Name, r.Quantity, r.State, r.Active, r.Distributor)
 	}
@@ -182,8 +182,16 @@ func (a *app) customersImport() *cobra.Command {
 					sites++
 				}
 			}
-			if err := a.done("%d customers imported, %d more sites, %d were there already, %d bad lines.",
-				created, sites, len(results)-created-sites, len(bad)); err != nil {
+			message := plural(created, "customer") + " imported"
+			for _, more := range []struct {
+				n    int
+				text string
+			}{{sites, "further sites"}, {len(results) - created - sites, "there already"}, {len(bad), "bad lines"}} {
+				if more.n > 0 {
+					message += fmt.Sprintf(", %d %s", more.n, more.text)
+				}
+			}
+			if err := a.done("%s.", message); err != nil {
 				return err
 			}
 			if len(bad) > 0 {

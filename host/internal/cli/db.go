@@ -24,7 +24,7 @@ func (a *app) dbCommand() *cobra.Command {
 				if len(applied) == 0 {
 					return a.done("%s is up to date.", s.Path())
 				}
-				return a.done("%s: %d migrations applied.", s.Path(), len(applied))
+				return a.done("%s: %s applied.", s.Path(), plural(len(applied), "migration"))
 			}),
 		},
 		&cobra.Command{
@@ -37,7 +37,7 @@ func (a *app) dbCommand() *cobra.Command {
 				if !a.json {
 					fmt.Fprintln(a.errOut, "Database "+s.Path())
 				}
-				g := &grid{columns: []string{"Version", "Name", "Applied"}, wide: 1}
+				g := &grid{columns: []string{"Version", "Name", "Applied"}}
 				return list(a, rows, g, func(m store.Migration) {
 					applied := "pending"
 					if m.AppliedAt != nil {

@@ -5,7 +5,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -115,7 +114,7 @@ func (a *app) subscriptionsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g := &grid{columns: []string{"ID", "Customer", "Subscription", "Quantity", "State", "Distributor"}, wide: 2}
+			g := &grid{columns: []string{"ID", "Customer", "Subscription", "Quantity", "State", "Distributor"}}
 			return list(a, rows, g, func(r store.SubscriptionRow) {
 				state := r.State
 				if !r.Active {
@@ -151,10 +150,15 @@ func (a *app) changesCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g := &grid{columns: []string{"When", "Run", "Status", "Change", "Customer", "Name", "What"}, wide: 6}
-			return list(a, rows, g, func(r store.ChangeRow) {
-				g.add(r.CreatedAt, r.RunID, r.Status, r.Entity+" "+r.Kind, r.Customer, r.Name, changeText(r.Kind, r.Before, r.After, r.Reason))
-			}, "No changes.")
+			if a.json || len(rows) == 0 {
+				return list(a, rows, nil, nil, "No changes.")
+			}
+			var shown []shownChange
+			for _, row := range rows {
+				shown = append(shown, keptChange(row))
+			}
+			printChanges(a.out, shown, true)
+			return nil
 		}),
 	}
 	f.add(cmd)
@@ -163,46 +167,6 @@ func (a *app) changesCommand() *cobra.Command {
 	cmd.Flags().StringVar(&kind, "kind", "", "only of this kind: create, update, deactivate, …")
 	cmd.Flags().StringVar(&status, "status", "", "only with this status: applied, held, approved, rejected, superseded")
 	return cmd
-}
-
-// changeText says in a line what a change does.
-func changeText(kind string, before, after json.RawMessage, reason string) string {
-	if kind == "create" || kind == "deactivate" || kind == "reactivate" || kind == "map" {
-		return reason
-	}
-	var from, to map[string]any
-	_ = json.Unmarshal(before, &from)
-	_ = json.Unmarshal(after, &to)
-	var parts []string
-	for _, name := range sortedNames(from, to) {
-		parts = append(parts, fmt.Sprintf("%s: %s -> %s", name, orDash(from[name]), orDash(to[name])))
-	}
-	if len(parts) == 0 {
-		return reason
-	}
-	return strings.Join(parts, ", ")
-}
-
-func sortedNames(maps ...map[string]any) []string {
-	seen := map[string]bool{}
-	var names []string
-	for _, m := range maps {
-		for name := range m {
-			if !seen[name] {
-				seen[name] = true
-				names = append(names, name)
-			}
-		}
-	}
-	slicesSort(names)
-	return names
-}
-
-func orDash(v any) string {
-	if v == nil || v == "" {
-		return "-"
-	}
-	return fmt.Sprint(v)
 }
 
 func (a *app) runsCommand() *cobra.Command {
@@ -226,7 +190,7 @@ func (a *app) runsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g := &grid{columns: []string{"Run", "Module", "Mode", "Started", "Outcome", "What"}, wide: 5}
+			g := &grid{columns: []string{"Run", "Module", "Mode", "Started", "Outcome", "What"}}
 			return list(a, rows, g, func(r store.Run) {
 				g.add(r.ID, names[r.ModuleID], r.Mode, r.StartedAt, orRunning(r.Outcome), runText(r))
 			}, "No runs.")

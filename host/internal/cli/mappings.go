@@ -36,7 +36,10 @@ func (a *app) mappingsList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g := &grid{columns: []string{"Module", "Distributor customer", "Its id", "Customer", "How"}, wide: 1}
+			g := &grid{columns: []string{"Module", "Distributor customer", "Its id", "Customer", "How"}}
+			if n.module != 0 {
+				g.columns = g.columns[1:]
+			}
 			return list(a, rows, g, func(r store.MappingRow) {
 				customer, how := "-", "not mapped"
 				switch {
@@ -46,8 +49,11 @@ func (a *app) mappingsList() *cobra.Command {
 					how = "your own record"
 				case r.GoneAt != nil:
 					how = "gone"
+				case r.Lifecycle == "ended" || r.Lifecycle == "deleted":
+					how = "ended"
 				}
-				g.add(r.Tenant+"/"+r.Module, r.Name, r.Ref, customer, how)
+				cells := []any{r.Tenant + "/" + r.Module, r.Name, r.Ref, customer, how}
+				g.add(cells[len(cells)-len(g.columns):]...)
 			}, "No distributor customers yet. Read them with \"tallyman mappings generate TENANT/MODULE\".")
 		}),
 	}
@@ -135,6 +141,6 @@ func (a *app) done(format string, args ...any) error {
 	if a.json {
 		return a.printJSON(map[string]string{"done": message})
 	}
-	fmt.Fprintln(a.out, printable(message))
+	paragraph(a.out, "", message)
 	return nil
 }

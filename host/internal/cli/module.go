@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +30,7 @@ func (a *app) tenantCommand() *cobra.Command {
 			for _, t := range c.Tenants {
 				rows = append(rows, tenantRow{t.Name, t.DisplayName, t.TimeZone, len(t.Modules)})
 			}
-			g := &grid{columns: []string{"Tenant", "Name", "Time zone", "Modules"}, wide: 1}
+			g := &grid{columns: []string{"Tenant", "Name", "Time zone", "Modules"}}
 			return list(a, rows, g, func(r tenantRow) { g.add(r.Name, r.DisplayName, r.TimeZone, r.Modules) },
 				"No tenants in the configuration.")
 		},
@@ -118,7 +117,7 @@ func (a *app) configCommand() *cobra.Command {
 			for _, t := range c.Tenants {
 				modules += len(t.Modules)
 			}
-			return a.done("The configuration is in order: %s.", fmt.Sprintf("%d tenants, %d modules", len(c.Tenants), modules))
+			return a.done("The configuration is in order: %s, %s.", plural(len(c.Tenants), "tenant"), plural(modules, "module"))
 		},
 	})
 	return cmd

@@ -19,8 +19,6 @@ import (
 type grid struct {
 	columns []string
 	rows    [][]string
-	// wide is the column that gives way when the terminal is narrow.
-	wide int
 }
 
 func (g *grid) add(cells ...any) {
@@ -67,6 +65,14 @@ func printable(s string) string {
 	}, s)
 }
 
+// plural counts things in words.
+func plural[N int | int64](n N, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
 func when(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -84,35 +90,69 @@ func (g *grid) render(w io.Writer) {
 		}
 		return
 	}
+	const gap = "  "
 	t := table.NewWriter()
 	t.SetOutputMirror(w)
 	style := table.StyleLight
 	style.Options = table.OptionsNoBordersAndSeparators
 	style.Format.Header = text.FormatDefault
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", gap
 	t.SetStyle(style)
-	header := make(table.Row, len(g.columns))
-	used := 0
-	for i, c := range g.columns {
-		header[i] = c
-		if i == g.wide {
-			continue
-		}
-		longest := text.StringWidthWithoutEscSequences(c)
-		for _, row := range g.rows {
-			longest = max(longest, text.StringWidthWithoutEscSequences(row[i]))
-		}
-		used += longest + 2
-	}
-	t.AppendHeader(header)
+	t.AppendHeader(tableRow(g.columns))
 	for _, row := range g.rows {
-		cells := make(table.Row, len(row))
-		for i, c := range row {
-			cells[i] = c
-		}
-		t.AppendRow(cells)
+		t.AppendRow(tableRow(row))
 	}
-	t.SetColumnConfigs([]table.ColumnConfig{{Number: g.wide + 1, WidthMax: max(width-used-3, 20), WidthMaxEnforcer: text.WrapSoft}})
+	var columns []table.ColumnConfig
+	for i, n := range g.fit(width - len(gap)*len(g.columns)) {
+		columns = append(columns, table.ColumnConfig{Number: i + 1, WidthMax: n, WidthMaxEnforcer: text.WrapSoft})
+	}
+	t.SetColumnConfigs(columns)
 	t.Render()
+}
+
+func tableRow(cells []string) table.Row {
+	row := make(table.Row, len(cells))
+	for i, cell := range cells {
+		row[i] = cell
+	}
+	return row
+}
+
+// fit gives the columns' widths. As long as they are too wide together, the widest one gives way, down to its longest
+// word.
+func (g *grid) fit(width int) []int {
+	widths, least := make([]int, len(g.columns)), make([]int, len(g.columns))
+	for _, row := range append([][]string{g.columns}, g.rows...) {
+		for i, cell := range row {
+			widths[i] = max(widths[i], text.StringWidthWithoutEscSequences(cell))
+			for word := range strings.FieldsSeq(cell) {
+				least[i] = max(least[i], min(text.StringWidthWithoutEscSequences(word), longestWord))
+			}
+		}
+	}
+	for sum(widths) > width {
+		widest := -1
+		for i := range widths {
+			if widths[i] > least[i] && (widest < 0 || widths[i] > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			break // it cannot be narrower
+		}
+		widths[widest]--
+	}
+	return widths
+}
+
+// longestWord is how many characters are kept in one piece: an id has 36.
+const longestWord = 40
+
+func sum(list []int) (total int) {
+	for _, n := range list {
+		total += n
+	}
+	return total
 }
 
 // terminal gives the width of w and whether it is a terminal.

@@ -53,7 +53,7 @@ func (a *app) pluginList() *cobra.Command {
 				}
 				rows = append(rows, row)
 			}
-			g := &grid{columns: []string{"Plugin", "Version", "File", "State"}, wide: 3}
+			g := &grid{columns: []string{"Plugin", "Version", "File", "State"}}
 			return list(a, rows, g, func(r pluginRow) { g.add(r.Name, r.Version, r.File, r.State) },
 				fmt.Sprintf("No plugins in %s.", dir))
 		},

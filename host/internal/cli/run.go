@@ -222,15 +222,13 @@ func (p *plannedChanges) print(*integrator.Report) {
 	if !p.keep || p.app.json || len(p.list) == 0 {
 		return
 	}
-	g := &grid{columns: []string{"Change", "Customer", "Name", "What"}, wide: 3}
+	var shown []shownChange
 	for _, c := range p.list {
-		what := changeText(c.Kind, c.Before, c.After, c.Reason)
-		if c.Guard != "" {
-			what = "HELD by " + c.Guard + ": " + what
-		}
-		g.add(c.Entity+" "+c.Kind, c.Customer, c.Name, what)
+		shown = append(shown, shownChange{
+			entity: c.Entity, kind: c.Kind, customer: c.Customer, name: c.Name, guard: c.Guard, what: changeText(c.Kind, c.Before, c.After, c.Reason),
+		})
 	}
-	g.render(p.app.out)
+	printChanges(p.app.out, shown, false)
 	more(p.app.out, p.left, "changes; --json has them all")
 }
 
@@ -293,7 +291,7 @@ func (a *app) rejectCommand() *cobra.Command {
 			if n == 0 {
 				return fmt.Errorf("run %d holds nothing (any more)", id)
 			}
-			return a.done("%d held changes of run %d were rejected.", n, id)
+			return a.done("%s of run %d rejected.", plural(n, "held change"), id)
 		}),
 	}
 }

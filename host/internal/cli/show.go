@@ -15,42 +15,68 @@ import (
 	"github.com/tallymanhq/tallyman/host/internal/store"
 )
 
-func slicesSort(s []string) { slices.Sort(s) }
-
-// countNames are the counts in the order people read them.
-var countNames = []struct{ name, text string }{
-	{integrator.CountCustomersListed, "customers listed"},
-	{integrator.CountCustomersMapped, "mapped"},
-	{integrator.CountCustomersCreated, "customers created"},
-	{integrator.CountCustomersUnmatched, "not matched"},
-	{integrator.CountCustomersAmbiguous, "ambiguous"},
-	{integrator.CountCustomersRenamed, "renamed"},
-	{integrator.CountCustomersGone, "customers gone"},
-	{integrator.CountAddressesUpdated, "addresses updated"},
-	{integrator.CountSubscriptionsListed, "subscriptions listed"},
-	{integrator.CountUnchanged, "unchanged"},
-	{integrator.CountCreated, "created"},
-	{integrator.CountUpdated, "updated"},
-	{integrator.CountMoved, "moved"},
-	{integrator.CountDeactivated, "deactivated"},
-	{integrator.CountReactivated, "reactivated"},
-	{integrator.CountMissing, "missing"},
-	{integrator.CountWaiting, "waiting for a mapping"},
-	{integrator.CountLeftActive, "ended but left active"},
-	{integrator.CountHeld, "held"},
+// countNames are the counts in the order people read them, by what they count.
+var countNames = []struct {
+	of    string
+	names []struct{ name, text string }
+}{
+	{"customers", []struct{ name, text string }{
+		{integrator.CountCustomersListed, "listed"},
+		{integrator.CountCustomersMapped, "mapped"},
+		{integrator.CountCustomersCreated, "created"},
+		{integrator.CountCustomersUnmatched, "not matched"},
+		{integrator.CountCustomersAmbiguous, "ambiguous"},
+		{integrator.CountCustomersRenamed, "renamed"},
+		{integrator.CountCustomersGone, "gone"},
+		{integrator.CountAddressesUpdated, "addresses updated"},
+	}},
+	{"subscriptions", []struct{ name, text string }{
+		{integrator.CountSubscriptionsListed, "listed"},
+		{integrator.CountUnchanged, "unchanged"},
+		{integrator.CountCreated, "created"},
+		{integrator.CountUpdated, "updated"},
+		{integrator.CountMoved, "moved"},
+		{integrator.CountDeactivated, "deactivated"},
+		{integrator.CountReactivated, "reactivated"},
+		{integrator.CountMissing, "missing"},
+		{integrator.CountWaiting, "waiting for a mapping"},
+		{integrator.CountLeftActive, "ended but left active"},
+	}},
+	{"changes", []struct{ name, text string }{{integrator.CountHeld, "held"}}},
 }
 
+// countsOf gives a line for each thing that was counted.
+func countsOf(counts map[string]int) (lines [][2]string) {
+	for _, group := range countNames {
+		var parts []string
+		for _, c := range group.names {
+			if n := counts[c.name]; n != 0 {
+				parts = append(parts, fmt.Sprintf("%d %s", n, c.text))
+			}
+		}
+		if len(parts) > 0 {
+			lines = append(lines, [2]string{group.of, strings.Join(parts, ", ")})
+		}
+	}
+	return lines
+}
+
+// countsText gives all counts in one line.
 func countsText(counts map[string]int) string {
 	var parts []string
-	for _, c := range countNames {
-		if n := counts[c.name]; n != 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, c.text))
-		}
+	for _, line := range countsOf(counts) {
+		parts = append(parts, line[0]+": "+line[1])
 	}
 	if len(parts) == 0 {
 		return "nothing"
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, "; ")
+}
+
+func printCounts(w io.Writer, counts map[string]int) {
+	for _, line := range countsOf(counts) {
+		paragraph(w, fmt.Sprintf("  %-14s ", line[0]), line[1])
+	}
 }
 
 // paragraph writes text under a heading, folded to the terminal's width.
@@ -75,7 +101,7 @@ func (a *app) printReport(r *integrator.Report) {
 	}
 	w := a.out
 	fmt.Fprintf(w, "%s  run %d  %s: %s\n", r.Module, r.Run, r.Mode, outcomeText(r.Outcome, r.Mode))
-	paragraph(w, "  ", countsText(r.Counts))
+	printCounts(w, r.Counts)
 	a.printDetails(r.Details)
 	if r.Outcome == integrator.Held && r.Mode != integrator.Plan {
 		paragraph(w, "  -> ", fmt.Sprintf(
@@ -99,16 +125,6 @@ func outcomeText(o integrator.Outcome, mode integrator.Mode) string {
 
 func (a *app) printDetails(d integrator.Details) {
 	w := a.out
-	for _, s := range d.Scopes {
-		if s.Outcome == "complete" {
-			continue
-		}
-		name := s.Name
-		if name == "" {
-			name = s.Ref
-		}
-		fmt.Fprintf(w, "  %s %s: %s\n", s.Entity, printable(name), s.Outcome)
-	}
 	for _, line := range d.Warnings {
 		paragraph(w, "  Warning: ", line)
 	}
@@ -146,7 +162,9 @@ func (a *app) printRun(run store.Run, module string, changes []store.ChangeRow) 
 		took = "took " + run.FinishedAt.Sub(run.StartedAt).Round(1e6).String()
 	}
 	fmt.Fprintf(w, "  %s of %s, by %s (%s), started %s, %s\n", run.Mode, run.Entities, run.Trigger, run.Who, when(run.StartedAt), took)
-	paragraph(w, "  ", runText(run))
+	var counts map[string]int
+	_ = json.Unmarshal(run.Counts, &counts)
+	printCounts(w, counts)
 	if run.Error != "" {
 		paragraph(w, "  Error ", run.ErrorCode+": "+run.Error)
 	}
@@ -161,19 +179,15 @@ func (a *app) printRun(run store.Run, module string, changes []store.ChangeRow) 
 		return
 	}
 	fmt.Fprintln(w)
-	g := &grid{columns: []string{"Status", "Change", "Name", "What"}, wide: 3}
+	var shown []shownChange
 	held := 0
 	for _, c := range changes {
 		if c.Status == store.ChangeHeld {
 			held++
 		}
-		status := c.Status
-		if c.Guard != "" && c.Status == store.ChangeHeld {
-			status += " (" + c.Guard + ")"
-		}
-		g.add(status, c.Entity+" "+c.Kind, c.Name, changeText(c.Kind, c.Before, c.After, c.Reason))
+		shown = append(shown, keptChange(c))
 	}
-	g.render(w)
+	printChanges(w, shown, false)
 	if held > 0 {
 		fmt.Fprintf(w, "\n%d held. \"tallyman approve %d\" applies what is still true, \"tallyman reject %d\" drops it.\n", held, run.ID, run.ID)
 	}

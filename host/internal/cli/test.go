@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -49,7 +50,10 @@ func (a *app) testCommand() *cobra.Command {
 			}
 			if test.OK {
 				if !a.json {
-					fmt.Fprintf(a.out, "%s is connected: %s, %s\n", args[0], printable(test.Account), printable(test.Visible))
+					fmt.Fprintf(a.out, "%s is connected: %s\n", args[0], printable(test.Account))
+					for visible := range strings.SplitSeq(test.Visible, "; ") {
+						paragraph(a.out, "  ", visible)
+					}
 				}
 				return nil
 			}
