@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/tallymanhq/tallyman/sdk"
@@ -94,11 +95,19 @@ func (c *connection) addFromTenants(ctx context.Context, s *sdk.CustomerScope, d
 			return nil, err
 		}
 		if err != nil {
-			found.lost("agreement.failed", "the tenants of %s could not be read, so customers that only they name are missing: %v", a.name(), err)
+			found.lost("agreement.failed", "the tenants of %s could not be read, so customers that only they name are missing: %s", a.name(), reason(err))
 		}
 		s.Progress("%d customers, tenants of %s read", len(customers), a.name())
 	}
 	return customers, nil
+}
+
+// reason is an error in a sentence, without its class.
+func reason(err error) string {
+	if e, ok := errors.AsType[*sdk.Error](err); ok && e.Message != "" {
+		return e.Message
+	}
+	return err.Error()
 }
 
 // ListSubscriptions lists the subscriptions, one scope for each contract agreement. Agreements are read one after the

@@ -5,6 +5,7 @@ package integrator
 import (
 	"context"
 	"maps"
+	"slices"
 
 	"github.com/tallymanhq/tallyman/host/internal/reconcile"
 	"github.com/tallymanhq/tallyman/host/internal/store"
@@ -327,7 +328,7 @@ func (w *writer) subscription(step *subscriptionStep) {
 	if step.leftActive {
 		w.count(CountLeftActive, 1)
 	}
-	if step.told == nil {
+	if step.told == nil && !slices.ContainsFunc(step.changes, func(c stepChange) bool { return c.does.Kind == reconcile.Deactivate }) {
 		w.count(CountMissing, 1)
 	}
 	if w.tx == nil {

@@ -183,11 +183,8 @@ func (r *run) planCustomer(matcher *mapping.Matcher, told *sdk.Customer) {
 		r.count(CountCustomersUnmatched, 1)
 		r.details.warn("distributor customer %s has no name; map it by hand", told.Ref)
 	case mapping.Unmatched:
-		r.count(CountCustomersUnmatched, 1)
 		r.planUnmatched(matcher, step, decision.Similar)
-	case mapping.EndedUnmatched:
-		r.count(CountCustomersUnmatched, 1)
-	case mapping.Own:
+	case mapping.EndedUnmatched, mapping.Own: // nobody misses them
 	}
 }
 
@@ -248,6 +245,9 @@ func (r *run) planMapping(step *customerStep, customer int64, origin, reason str
 func (r *run) planUnmatched(matcher *mapping.Matcher, step *customerStep, similar []mapping.Customer) {
 	told := step.told
 	hint := similarText(similar)
+	if r.req.Mode == Mappings || r.req.Module.Unmatched != UnmatchedCreate {
+		r.count(CountCustomersUnmatched, 1)
+	}
 	if r.req.Mode == Mappings || r.req.Module.Unmatched == UnmatchedIgnore {
 		if hint != "" {
 			r.details.note("%q (%s) was not mapped: no customer has exactly this name, but %s.", told.Name, told.Ref, hint)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -314,11 +315,13 @@ func (r *run) judge(ctx context.Context, entity string, result pluginhost.Result
 		case pluginhost.OutcomeFailed:
 			r.details.warn("%s: %s could not be read; nothing of it was touched: %s", entity, scopeTitle(s.Name, s.Ref), problemText(scope.Error))
 		case pluginhost.OutcomePartial:
-			r.details.warn("%s: %s was read in part; nothing missing from it was concluded: %s", entity, scopeTitle(s.Name, s.Ref), problemText(scope.Error))
+			r.details.warn("%s: only part of %s could be read, so nothing counts as missing from it: %s", entity, scopeTitle(s.Name, s.Ref), problemText(scope.Error))
 		}
 	}
 	for _, w := range result.Warnings {
-		r.details.warn("%s", w.Text())
+		if !isReason(w, result.Scopes) {
+			r.details.warn("%s", w.Text())
+		}
 	}
 	if more := result.WarningCount - len(result.Warnings); more > 0 {
 		r.details.WarningsLeft += more
@@ -334,6 +337,13 @@ func (r *run) judge(ctx context.Context, entity string, result pluginhost.Result
 		return r.listingFailed(ctx, entity, fmt.Errorf("list %s: %w", entity, result.Scopes[0].Err))
 	}
 	return nil
+}
+
+// isReason reports whether a warning is why a scope was not read completely, which has been said already.
+func isReason(w pluginhost.Warning, scopes []pluginhost.ScopeResult) bool {
+	return slices.ContainsFunc(scopes, func(s pluginhost.ScopeResult) bool {
+		return s.Ref == w.Scope && s.Outcome != pluginhost.OutcomeComplete && s.Err != nil && ProblemOf(s.Err).Message == w.Message
+	})
 }
 
 func scopeTitle(name, ref string) string { return (&scopeState{ref: ref, name: name}).title() }

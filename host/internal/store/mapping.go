@@ -98,7 +98,7 @@ func (s *Store) MappingRows(ctx context.Context, filter MappingFilter) ([]Mappin
 		Join("JOIN modules AS o ON o.id = d.module_id").
 		Join("LEFT JOIN mappings AS m ON m.distributor_customer_id = d.id").
 		Join("LEFT JOIN customers AS c ON c.id = m.customer_id").
-		OrderExpr("m.id IS NOT NULL, lower(d.name), d.id")
+		OrderExpr("m.id IS NOT NULL, d.is_partner, d.lifecycle IN ('ended', 'deleted'), lower(d.name), d.id")
 	whereID(query, "d.tenant_id", filter.TenantID)
 	whereID(query, "d.module_id", filter.ModuleID)
 	whereID(query, "m.customer_id", filter.CustomerID)
