@@ -224,7 +224,7 @@ func TestTheMainJobFromTheCommandLine(t *testing.T) {
 	s := newShell(t, url, clientSecret)
 	s.write("mine.csv", "name,top_level,line1,city,postal_code\nContoso Pty Ltd,,1 Old Street,Sydney,2000\nFabrikam Limited,,,,\n,,nobody,,\n")
 
-	s.wants(s.run(1, "customers", "import", filepath.Join(s.dir, "mine.csv"), "--tenant", "acme"), "mine.csv:4", "2 customers imported", "1 bad lines")
+	s.wants(s.run(1, "customers", "import", filepath.Join(s.dir, "mine.csv"), "--tenant", "acme"), "mine.csv:4", "2 customers imported", "1 bad line")
 	s.wants(s.run(0, "test", "acme/rhipe"), "authenticate", "acme/rhipe is connected")
 
 	s.wants(s.run(0, "mappings", "generate", "acme/rhipe"), "1 mapped")

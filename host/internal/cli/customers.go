@@ -182,16 +182,17 @@ func (a *app) customersImport() *cobra.Command {
 					sites++
 				}
 			}
-			message := plural(created, "customer") + " imported"
-			for _, more := range []struct {
-				n    int
-				text string
-			}{{sites, "further sites"}, {len(results) - created - sites, "there already"}, {len(bad), "bad lines"}} {
-				if more.n > 0 {
-					message += fmt.Sprintf(", %d %s", more.n, more.text)
-				}
+			parts := []string{plural(created, "customer") + " imported"}
+			if sites > 0 {
+				parts = append(parts, plural(sites, "further site"))
 			}
-			if err := a.done("%s.", message); err != nil {
+			if already := len(results) - created - sites; already > 0 {
+				parts = append(parts, fmt.Sprintf("%d there already", already))
+			}
+			if len(bad) > 0 {
+				parts = append(parts, plural(len(bad), "bad line"))
+			}
+			if err := a.done("%s.", strings.Join(parts, ", ")); err != nil {
 				return err
 			}
 			if len(bad) > 0 {
