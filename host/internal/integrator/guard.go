@@ -4,47 +4,11 @@ package integrator
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/tallymanhq/tallyman/host/internal/reconcile"
-	"github.com/tallymanhq/tallyman/host/internal/store"
 )
-
-// loadApproved finds what a person let through: the held changes of the run that is being approved.
-func (r *run) loadApproved(ctx context.Context) error {
-	if r.req.Approve == 0 {
-		return nil
-	}
-	r.planned.approved = map[uint64]bool{}
-	r.planned.approvedRows = map[uint64]int64{}
-	for after := int64(0); ; {
-		page, err := r.store.Changes(ctx, store.ChangeFilter{
-			ModuleID: r.module.ID, RunID: r.req.Approve, Status: store.ChangeHeld, Oldest: true, AfterID: after, Limit: chunk,
-		})
-		if err != nil {
-			return err
-		}
-		for _, row := range page {
-			after = row.ID
-			c := Change{Entity: row.Entity, Kind: row.Kind, Key: row.EntityKey, After: row.After}
-			r.planned.approved[c.fingerprint()] = true
-			r.planned.approvedRows[c.fingerprint()] = row.ID
-		}
-		if len(page) < chunk {
-			break
-		}
-	}
-	if len(r.planned.approved) == 0 {
-		return &Problem{
-			Code:    "approve.nothing_held",
-			Message: fmt.Sprintf("run %d of %s holds nothing (any more)", r.req.Approve, r.req.Module),
-			Hint:    fmt.Sprintf("A later run may have looked at it again: see %q.", "tallyman runs list "+r.req.Module.String()),
-		}
-	}
-	return nil
-}
 
 // guard holds what is too large or unproven, and lets through what a person approved.
 func (r *run) guard(ctx context.Context) error {

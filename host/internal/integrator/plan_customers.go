@@ -12,85 +12,6 @@ import (
 	"github.com/tallymanhq/tallyman/sdk"
 )
 
-// plan is what a run would change. Customers are planned into memory; subscriptions are planned again, one by one and
-// with the same result, each time somebody goes through them: see eachSubscription.
-type plan struct {
-	// customers are the distributor customers that need anything, byKey all of them.
-	customers []*customerStep
-	byKey     map[string]*customerStep
-	// creations are the steps that create a customer.
-	creations []*customerStep
-	// gone are distributor customers that a complete listing no longer has.
-	gone []*customerStep
-	// mappedBefore is how many distributor customers were mapped before the run.
-	mappedBefore int
-	firstImport  bool
-
-	// approved are the fingerprints of held changes that a person let through.
-	approved map[uint64]bool
-	// approvedRows are their rows.
-	approvedRows map[uint64]int64
-	// deactivations counts them; the holds say why a kind of change is held, empty if it is not.
-	deactivations     int
-	holdDeactivations string
-	holdEmpty         string
-	// held counts held changes.
-	held int
-}
-
-// customerStep is what happens with one distributor customer.
-type customerStep struct {
-	key string
-	// told is what the listing said; nil when it did not have the customer.
-	told *sdk.Customer
-	// row is its row as it will be; row.ID is zero for a new one. write: the row has to be written.
-	row   store.DistributorCustomer
-	write bool
-	// fresh: the row was written by this run, so that nothing known can belong to it.
-	fresh bool
-	// customer is the customer it is mapped to after the run, 0 if none (yet).
-	customer int64
-	// name is the name of that customer.
-	name string
-	// mapAs is the origin of a new mapping, empty for none.
-	mapAs string
-	// create is the customer to be created for it; several steps may share one.
-	create *newCustomer
-	// site is the main site whose address changes; nil if none.
-	site *store.Site
-	// changes are what is recorded, in order.
-	changes []Change
-}
-
-// newCustomer is a customer the plan creates.
-type newCustomer struct {
-	name    string
-	address mapping.Address
-	// id is set once it is written.
-	id   int64
-	held bool
-}
-
-// placed reports whether subscriptions of this distributor customer have a customer to go to.
-func (s *customerStep) placed() bool { return s.customer != 0 || s.create != nil && !s.create.held }
-
-// customerID gives the customer's id: negative numbers stand for customers that are not written yet.
-func (s *customerStep) customerID() int64 {
-	if s.customer != 0 || s.create == nil {
-		return s.customer
-	}
-	return s.create.id
-}
-
-// plan works out what would change.
-func (r *run) plan(ctx context.Context) error {
-	r.progress("plan", 0, "")
-	if err := r.loadApproved(ctx); err != nil {
-		return err
-	}
-	return r.planCustomers(ctx)
-}
-
 // planCustomers decides about every distributor customer, listed or known.
 func (r *run) planCustomers(ctx context.Context) error {
 	p := &r.planned
@@ -301,64 +222,6 @@ func (r *run) planGone(rows []store.DistributorCustomer) {
 	}
 }
 
-// planAddresses lets main sites follow the distributor's addresses, where the operator chose so.
-func (r *run) planAddresses(ctx context.Context) error {
-	if !r.req.Module.UpdateMainSiteAddress || r.req.Mode == Mappings {
-		return nil
-	}
-	var ids []int64
-	for _, step := range r.planned.customers {
-		if step.customer > 0 {
-			ids = append(ids, step.customer)
-		}
-	}
-	sites, err := r.store.MainSites(ctx, r.tenant.ID, ids)
-	if err != nil {
-		return err
-	}
-	first := map[int64]*customerStep{}
-	for _, step := range r.planned.customers {
-		if step.customer <= 0 || ended(step.told.Lifecycle) {
-			continue
-		}
-		told := addressOf(step.told.Address)
-		if !told.Usable() {
-			if step.told.Address != nil {
-				r.details.note("the distributor has no complete address for %q; its main site was left as it is.", step.told.Name)
-			}
-			continue
-		}
-		if other := first[step.customer]; other != nil {
-			if told.Clean() != addressOf(other.told.Address).Clean() {
-				r.details.note("%q and %q are the same customer with different addresses; the main site follows %q.",
-					other.told.Name, step.told.Name, other.told.Name)
-			}
-			continue
-		}
-		first[step.customer] = step
-		site, ok := sites[step.customer]
-		if !ok {
-			site = store.Site{TenantID: r.tenant.ID, CustomerID: step.customer, Name: "Main", Main: true}
-		}
-		r.planAddress(step, site, told)
-	}
-	return nil
-}
-
-func (r *run) planAddress(step *customerStep, site store.Site, told mapping.Address) {
-	have := mapping.Address(site.Address)
-	want, differs := told.Replaces(have)
-	if !differs {
-		return
-	}
-	site.Address, site.UpdatedAt = store.Address(want), r.started
-	step.site = &site
-	step.changes = append(step.changes, Change{
-		Entity: EntitySite, Kind: kindUpdate, Key: step.told.Ref, Name: step.told.Name, EntityID: site.ID, CustomerID: step.customer,
-		Before: jsonText(addressFields(have)), After: jsonText(addressFields(want)), Reason: "the distributor has another address",
-	})
-}
-
 func ended(l sdk.Lifecycle) bool { return l == sdk.LifecycleEnded || l == sdk.LifecycleDeleted }
 
 func lifecycleName(l sdk.Lifecycle) string {
@@ -399,37 +262,6 @@ func customerRecord(c *sdk.Customer) map[string]any {
 		record["domains"] = c.Domains
 	}
 	return record
-}
-
-func addressOf(a *sdk.Address) mapping.Address {
-	if a == nil {
-		return mapping.Address{}
-	}
-	var lines [3]string
-	for i, line := range a.Lines {
-		if i < len(lines) {
-			lines[i] = line
-		} else {
-			lines[2] += ", " + line
-		}
-	}
-	return mapping.Address{
-		Line1: lines[0], Line2: lines[1], Line3: lines[2], City: a.City, Region: a.Region,
-		PostalCode: a.PostalCode, CountryCode: a.CountryCode, Country: a.Country,
-	}
-}
-
-func addressFields(a mapping.Address) map[string]string {
-	fields := map[string]string{}
-	for name, value := range map[string]string{
-		"line1": a.Line1, "line2": a.Line2, "line3": a.Line3, "city": a.City, "region": a.Region,
-		"postal_code": a.PostalCode, "country_code": a.CountryCode, "country": a.Country,
-	} {
-		if value != "" {
-			fields[name] = value
-		}
-	}
-	return fields
 }
 
 func idList(ids []int64) string {

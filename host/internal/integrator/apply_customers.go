@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integrator
+
+import (
+	"context"
+
+	"github.com/tallymanhq/tallyman/host/internal/store"
+)
+
+// customers writes new customers with their sites, distributor customers, mappings and addresses.
+func (w *writer) customers(ctx context.Context) error {
+	if err := w.createCustomers(ctx); err != nil {
+		return err
+	}
+	if err := w.distributorCustomers(ctx); err != nil {
+		return err
+	}
+	var mappings []store.Mapping
+	var newSites, sites []store.Site
+	for _, step := range w.planned.customers {
+		for _, c := range step.changes {
+			c.EntityID, c.CustomerID = step.ids(c)
+			w.record(c)
+		}
+		if step.mapAs != "" && step.placed() {
+			mappings = append(mappings, store.Mapping{
+				DistributorCustomerID: step.row.ID, CustomerID: step.customerID(), Origin: step.mapAs, Who: w.req.Who, CreatedAt: w.started,
+			})
+		}
+		switch {
+		case step.site == nil:
+		case step.site.ID == 0:
+			newSites = append(newSites, *step.site)
+		default:
+			sites = append(sites, *step.site)
+		}
+	}
+	for _, step := range w.planned.gone {
+		if step.write {
+			w.count(CountCustomersGone, 1)
+		}
+		for _, c := range step.changes {
+			w.record(c)
+		}
+	}
+	if w.tx == nil {
+		return nil
+	}
+	if err := w.tx.InsertMappings(ctx, mappings); err != nil {
+		return err
+	}
+	if err := w.tx.InsertSites(ctx, newSites); err != nil {
+		return err
+	}
+	return w.tx.UpdateSites(ctx, sites)
+}
+
+// ids gives our ids for a change of the step, now that they are known.
+func (s *customerStep) ids(c Change) (entity, customer int64) {
+	customer = max(s.customerID(), 0)
+	switch c.Entity {
+	case EntityCustomer:
+		return customer, customer
+	case EntityMapping, EntityDistributorCustomer:
+		return s.row.ID, customer
+	default:
+		return c.EntityID, customer
+	}
+}
+
+// createCustomers writes the customers that are created, with their main sites. From here on the plan has their ids.
+func (w *writer) createCustomers(ctx context.Context) error {
+	if w.tx == nil {
+		return nil
+	}
+	var steps []*customerStep
+	for _, step := range w.planned.creations {
+		if !step.create.held {
+			steps = append(steps, step)
+		}
+	}
+	if len(steps) == 0 {
+		return nil
+	}
+	var topLevel *int64
+	if name := w.req.Module.TopLevel; name != "" {
+		id, err := w.tx.EnsureTopLevel(ctx, name)
+		if err != nil {
+			return err
+		}
+		topLevel = &id
+	}
+	rows := make([]store.Customer, len(steps))
+	for i, step := range steps {
+		rows[i] = store.Customer{
+			Name: step.create.name, Active: true, TopLevelID: topLevel, CreatedBy: w.info.Distributor,
+			CreatedAt: w.started, UpdatedAt: w.started,
+		}
+	}
+	if err := w.tx.InsertCustomers(ctx, rows); err != nil {
+		return err
+	}
+	sites := make([]store.Site, len(steps))
+	for i, step := range steps {
+		step.create.id = rows[i].ID
+		sites[i] = store.Site{
+			CustomerID: rows[i].ID, Name: "Main", Main: true, Address: store.Address(step.create.address.Clean()), UpdatedAt: w.started,
+		}
+	}
+	return w.tx.InsertSites(ctx, sites)
+}
+
+// distributorCustomers writes what the distributor said about customers, and where their subscriptions are from now on.
+func (w *writer) distributorCustomers(ctx context.Context) error {
+	if w.tx == nil {
+		return nil
+	}
+	var fresh, known []store.DistributorCustomer
+	var freshSteps []*customerStep
+	for _, key := range sortedKeys(w.planned.byKey) {
+		step := w.planned.byKey[key]
+		row := step.row
+		moved := w.place(&row, step)
+		switch {
+		case row.ID == 0:
+			fresh, freshSteps = append(fresh, row), append(freshSteps, step)
+		case step.write || moved:
+			known = append(known, row)
+		}
+	}
+	if err := w.tx.InsertDistributorCustomers(ctx, fresh); err != nil {
+		return err
+	}
+	for i, step := range freshSteps {
+		step.row.ID = fresh[i].ID
+		step.fresh = true
+	}
+	return w.tx.UpdateDistributorCustomers(ctx, known)
+}
+
+// place notes on the row where the subscriptions of this distributor customer are after the run.
+func (w *writer) place(row *store.DistributorCustomer, step *customerStep) bool {
+	if !w.run.subscriptions.read || w.narrow != nil && !w.narrow[step.key] {
+		return false
+	}
+	var now *int64
+	if step.placed() {
+		id := step.customerID()
+		now = &id
+	}
+	if (now == nil) == (row.PlacedCustomerID == nil) && (now == nil || *now == *row.PlacedCustomerID) {
+		return false
+	}
+	row.PlacedCustomerID = now
+	return true
+}

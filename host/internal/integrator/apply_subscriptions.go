@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integrator
+
+import (
+	"context"
+	"slices"
+
+	"github.com/tallymanhq/tallyman/host/internal/reconcile"
+	"github.com/tallymanhq/tallyman/host/internal/store"
+)
+
+// subscriptions goes through the plan a last time and writes it.
+func (w *writer) subscriptions(ctx context.Context) error {
+	if err := w.scopes(ctx); err != nil {
+		return err
+	}
+	done := 0
+	err := w.eachSubscription(ctx, func(step *subscriptionStep) error {
+		w.subscription(step)
+		if done++; len(w.changes) >= chunk || len(w.rows)+len(w.newRows) >= chunk {
+			w.progress("apply", done, "")
+			return w.flush(ctx)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	w.count(CountWaiting, w.waiting)
+	return w.flush(ctx)
+}
+
+// scopes makes rows of scopes that are new.
+func (w *writer) scopes(ctx context.Context) error {
+	if w.tx == nil {
+		return nil
+	}
+	var rows []store.Scope
+	var at []int
+	list := w.run.subscriptions.scopes
+	for i := range list {
+		if list[i].id == 0 && list[i].listed && !list[i].failed {
+			rows, at = append(rows, store.Scope{Ref: list[i].ref, Name: list[i].name}), append(at, i)
+		}
+	}
+	if err := w.tx.EnsureScopes(ctx, rows); err != nil {
+		return err
+	}
+	for i, row := range rows {
+		list[at[i]].id = row.ID
+	}
+	return nil
+}
+
+// subscription takes one step of the plan apart into what is written.
+func (w *writer) subscription(step *subscriptionStep) {
+	isNew := step.sub != nil && step.sub.ID == 0
+	writeSub, held := isNew, false
+	for _, c := range step.changes {
+		if !w.record(c.Change) {
+			held = true
+			continue
+		}
+		if c.does.Kind != reconcile.Create {
+			applyTo(step.sub, c.does, w)
+			writeSub = true
+		} else if w.tx != nil {
+			w.ofNewChange = append(w.ofNewChange, len(w.changes)-1)
+		}
+	}
+	w.countWaiting(step)
+	if step.leftActive {
+		w.count(CountLeftActive, 1)
+	}
+	if step.told == nil && !slices.ContainsFunc(step.changes, func(c stepChange) bool { return c.does.Kind == reconcile.Deactivate }) {
+		w.count(CountMissing, 1)
+	}
+	if w.tx == nil {
+		return
+	}
+	place := w.row(step, held)
+	switch {
+	case isNew:
+		w.newSubs, w.ofNewSub = append(w.newSubs, *step.sub), append(w.ofNewSub, place)
+	case writeSub:
+		step.sub.UpdatedAt = w.started
+		w.subs = append(w.subs, *step.sub)
+	}
+}
+
+// countWaiting keeps the number of subscriptions that have no customer to go to.
+func (w *writer) countWaiting(step *subscriptionStep) {
+	if step.waited {
+		w.waiting--
+	}
+	if step.sub == nil && step.row.Flags&store.FlagGone == 0 {
+		w.waiting++
+	}
+}
+
+// row keeps the distributor's record for writing. Where a change is held it stays as it was, so that the next run finds
+// the same difference; one that was not different at all is marked for another look instead.
+func (w *writer) row(step *subscriptionStep, held bool) rowAt {
+	switch {
+	case held && step.placing:
+		step.row.Flags |= store.FlagEndPending
+	case !step.write, held && step.row.ID != 0:
+		return rowAt{at: -1}
+	}
+	step.row.ScopeID, step.row.UpdatedAt = w.run.subscriptions.scopes[step.scope].id, w.started
+	if step.row.ID == 0 {
+		w.newRows = append(w.newRows, step.row)
+		return rowAt{fresh: true, at: len(w.newRows) - 1}
+	}
+	w.rows = append(w.rows, step.row)
+	return rowAt{at: len(w.rows) - 1}
+}
+
+// applyTo makes one change to our record.
+func applyTo(sub *store.Subscription, does reconcile.Change, w *writer) {
+	switch does.Kind {
+	case reconcile.Update:
+		fields := fieldsOf(sub)
+		fields.Set(does.Differences)
+		setFields(sub, fields)
+	case reconcile.Move:
+		sub.CustomerID = does.To
+	case reconcile.Deactivate:
+		sub.Active, sub.DeactivatedAt = false, &w.started
+	case reconcile.Reactivate:
+		sub.Active, sub.DeactivatedAt = true, nil
+	case reconcile.Create:
+	}
+}
+
+// flush writes what was collected.
+func (w *writer) flush(ctx context.Context) error {
+	if w.tx == nil {
+		return nil
+	}
+	if err := w.tx.InsertSubscriptions(ctx, w.newSubs); err != nil {
+		return err
+	}
+	for i, place := range w.ofNewSub {
+		id := w.newSubs[i].ID
+		if place.fresh {
+			w.newRows[place.at].SubscriptionID = &id
+		} else if place.at >= 0 {
+			w.rows[place.at].SubscriptionID = &id
+		}
+		change := &w.changes[w.ofNewChange[i]]
+		change.EntityID, change.CustomerID = &id, &w.newSubs[i].CustomerID
+	}
+	if err := w.tx.UpdateSubscriptions(ctx, w.subs); err != nil {
+		return err
+	}
+	if err := w.tx.InsertDistributorSubscriptions(ctx, w.newRows); err != nil {
+		return err
+	}
+	if err := w.tx.UpdateDistributorSubscriptions(ctx, w.rows); err != nil {
+		return err
+	}
+	if err := w.tx.InsertChanges(ctx, w.changes); err != nil {
+		return err
+	}
+	w.changes, w.newSubs, w.subs, w.newRows, w.rows = w.changes[:0], w.newSubs[:0], w.subs[:0], w.newRows[:0], w.rows[:0]
+	w.ofNewSub, w.ofNewChange = w.ofNewSub[:0], w.ofNewChange[:0]
+	return nil
+}

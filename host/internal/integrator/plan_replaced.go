@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integrator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/tallymanhq/tallyman/host/internal/reconcile"
+	"github.com/tallymanhq/tallyman/host/internal/store"
+)
+
+// eachReplaced goes through the known subscriptions of distributor customers whose mapping changed since they were
+// placed, as far as nothing else has already happened to them.
+func (r *run) eachReplaced(ctx context.Context, fn func(*subscriptionStep) error) error {
+	for _, owner := range r.replaced() {
+		err := r.eachOfCustomer(ctx, owner.key, func(pair *store.Pair) error {
+			e := r.entryOf(pair)
+			if e == nil || r.taken(e) || r.isMissing(e) {
+				return nil
+			}
+			step, err := r.replacedStep(pair, owner)
+			if err != nil || step == nil {
+				return err
+			}
+			step.scope = e.scope
+			return fn(step)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// taken reports whether a known subscription was listed and is dealt with from the spool.
+func (r *run) taken(e *entry) bool { return e.spooled && !r.subscriptions.scopes[e.scope].failed }
+
+// replaced gives the distributor customers that have a customer and whose subscriptions are elsewhere, or nowhere.
+func (r *run) replaced() []*customerStep {
+	var list []*customerStep
+	for _, key := range sortedKeys(r.planned.byKey) {
+		step := r.planned.byKey[key]
+		if step.row.ID == 0 || step.fresh || !step.placed() || r.narrow != nil && !r.narrow[key] {
+			continue
+		}
+		if placed := step.row.PlacedCustomerID; placed == nil || *placed != step.customerID() {
+			list = append(list, step)
+		}
+	}
+	return list
+}
+
+// replacedStep puts a known subscription on its customer: it moves it, makes it there, and catches up with what the
+// distributor said while the customer was not mapped.
+func (r *run) replacedStep(pair *store.Pair, owner *customerStep) (*subscriptionStep, error) {
+	gone := pair.Flags&store.FlagGone != 0
+	step := &subscriptionStep{
+		row: pair.DistributorSubscription, sub: pair.Subscription, owner: owner, placing: true,
+		waited: pair.Subscription == nil && !gone,
+	}
+	if gone {
+		if pair.Subscription == nil || pair.Subscription.CustomerID == owner.customerID() {
+			return nil, nil
+		}
+		r.addChange(step, reconcile.Change{
+			Kind: reconcile.Move, From: pair.Subscription.CustomerID, To: owner.customerID(), Reason: reconcile.MoveReason,
+		})
+		return step, nil
+	}
+	var told reconcile.Observed
+	if err := json.Unmarshal(pair.Record, &told); err != nil {
+		return nil, fmt.Errorf("read the stored record of subscription %q: %w", pair.Ref, err)
+	}
+	step.told = &told
+	decision := reconcile.Seen(current(pair.Subscription), told, owner.customerID(), false, r.req.Module.Subscriptions)
+	if len(decision.Changes) == 0 {
+		return nil, nil
+	}
+	if pair.Subscription == nil {
+		step.sub, step.write = r.newSubscription(step, decision), true
+		decision.Changes[0].Reason = "its customer is now mapped"
+	}
+	for _, change := range decision.Changes {
+		r.addChange(step, change)
+	}
+	return step, nil
+}
+
+// eachOfCustomer goes through the known subscriptions of one distributor customer.
+func (r *run) eachOfCustomer(ctx context.Context, key string, fn func(*store.Pair) error) error {
+	for after := int64(0); ; {
+		page, err := r.store.DistributorSubscriptionsOfCustomer(ctx, r.module.ID, key, after, chunk)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			after = page[i].ID
+			if err := fn(&page[i]); err != nil {
+				return err
+			}
+		}
+		if len(page) < chunk {
+			return nil
+		}
+	}
+}
+
+// entryOf finds the index entry of a row; nil for a row that came after the index was loaded.
+func (r *run) entryOf(pair *store.Pair) *entry {
+	at := r.subscriptions.index.find(uint64(pair.KeyHash), uint64(pair.Fingerprint))
+	if at < 0 || r.subscriptions.index.entries[at].id != pair.ID {
+		return nil
+	}
+	return &r.subscriptions.index.entries[at]
+}
