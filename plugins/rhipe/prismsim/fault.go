@@ -121,6 +121,7 @@ func AgreementFails(agreementID string, status int) Fault {
 // armed is a fault with what it has seen.
 type armed struct {
 	Fault
+	number    int
 	seen, hit int
 }
 

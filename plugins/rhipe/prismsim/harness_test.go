@@ -26,6 +26,7 @@ const (
 	fabrikamTen = "7c9d2a10-4e5f-e911-a2c4-000d3ad00101"
 	contosoTen  = "9d1e3b20-5f60-e911-a2c4-000d3ad00102"
 	emptyTen    = "ae2f4c30-6071-e911-a2c4-000d3ad00103"
+	bareTen     = "bf305d40-7182-e911-a2c4-000d3ad00104"
 	premiumSub  = "e2f1d7aa-90c4-ec11-b656-000d3ad10001"
 	audioAddon  = "e2f1d7aa-90c4-ec11-b656-000d3ad10003"
 	exchangeSub = "e2f1d7aa-90c4-ec11-b656-000d3ad10004"
@@ -78,6 +79,7 @@ func smallWorld() *prismsim.World {
 		of("Visio Pro for Office 365", endedSub, 2, "2017-01-01T00:00:00Z", func(s *prismsim.Subscription) { s.Status = "Cancelled" }),
 	}})
 	w.AddTenant(prismsim.Tenant{ID: emptyTen, AgreementID: agreementID, CustomerID: contosoID, Domain: "empty.onmicrosoft.example", NullSubscriptions: true})
+	w.AddTenant(prismsim.Tenant{ID: bareTen, AgreementID: agreementID, CustomerID: contosoID, Domain: "bare.onmicrosoft.example"})
 	return w
 }
 
@@ -257,4 +259,13 @@ func dig(t *testing.T, v any, steps ...any) any {
 const (
 	customersPath = "/api/v1/me/customers"
 	tenantsPath   = "/api/v2/contractagreements/" + agreementID + "/tenants"
+	detailsPath   = "/api/v2/microsoftcsp/tenants/" + fabrikamTen
+	pricesPath    = "/api/v2/me/pricing/" + agreementID + "/pricelist/2025/3/14/"
+	summaryPath   = "/api/v2/microsoftcsp/azure/usage/summary/" + azureSub
+	rowsPath      = "/api/v2/microsoftcsp/azure/usage/detailed"
+	oldRowsPath   = "/api/v2/microsoftcsp/azure/detailed/" + azureOldSub
+	invoicesPath  = "/api/v2/invoices"
+	oneDay        = "?startDate=2025-02-01T00:00:00%2B0000&endDate=2025-02-01T23:59:59%2B0000"
+	oneDayBody    = `"startDate":"2025-02-01T00:00:00+0000","endDate":"2025-02-01T23:59:59+0000"`
+	oneDayRows    = `{"subscriptionId":"` + azureSub + `",` + oneDayBody + `,"page":1,"pageSize":500}`
 )

@@ -42,18 +42,22 @@ func (s *Server) Listen(address string, withTLS bool) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", address, err)
 	}
-	l := &listening{url: "http://" + ln.Addr().String(), done: make(chan error, 1)}
+	host := *ln.Addr().(*net.TCPAddr)
+	if host.IP.IsUnspecified() { // every interface, this one among them
+		host.IP = net.IPv4(127, 0, 0, 1)
+	}
+	l := &listening{url: "http://" + host.String(), done: make(chan error, 1)}
 	l.server = &http.Server{
 		Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0),
 		BaseContext: func(net.Listener) context.Context { return s.ctx },
 	}
 	if withTLS {
-		cert, certPEM, err := selfSigned(ln.Addr().(*net.TCPAddr).IP)
+		cert, certPEM, err := selfSigned(host.IP)
 		if err != nil {
 			_ = ln.Close()
 			return err
 		}
-		l.url, l.pem = "https://"+ln.Addr().String(), certPEM
+		l.url, l.pem = "https://"+host.String(), certPEM
 		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
 	}
 	s.mu.Lock()

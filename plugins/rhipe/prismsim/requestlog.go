@@ -4,7 +4,9 @@ package prismsim
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +24,8 @@ type Request struct {
 	Endpoint Endpoint `json:"endpoint,omitempty"`
 	// ID is the first id in the path, such as a contract agreement's.
 	ID string `json:"id,omitempty"`
-	// Status is 0 while the call is being answered.
+	// Status is 0 while the call is being answered, and when it was left
+	// without an answer.
 	Status int `json:"status"`
 	// Bytes is the size of the body so far.
 	Bytes int64 `json:"bytes"`
@@ -149,4 +152,21 @@ func (s *Server) blot(text string) string {
 	}
 	text = strings.ReplaceAll(text, s.clientSecret, "***")
 	return s.tokens.blot(text)
+}
+
+// blotQuery is blot for a query, in which the secret may be escaped.
+func (s *Server) blotQuery(query string) string {
+	if plain, err := url.QueryUnescape(query); err == nil && s.blot(plain) != plain {
+		return s.blot(plain)
+	}
+	return s.blot(query)
+}
+
+// blotJSON is blot for JSON, in which the secret may be escaped.
+func (s *Server) blotJSON(text []byte) string {
+	quoted, err := json.Marshal(s.clientSecret)
+	if err != nil {
+		panic(err) // a text can always be encoded
+	}
+	return s.blot(strings.ReplaceAll(string(text), string(quoted[1:len(quoted)-1]), "***"))
 }

@@ -37,6 +37,7 @@ type Server struct {
 	switches Switches
 	special  map[string]Switches // by endpoint or by lower-case id
 	faults   []*armed
+	numbered int // faults so far
 	day      int
 	lagged   map[string]int // readings of usage rows, by lower-case id
 
@@ -134,15 +135,22 @@ func (s *Server) Fail(f Fault) (clear func()) {
 	if err := f.check(); err != nil {
 		panic("prismsim: " + err.Error())
 	}
-	a := &armed{Fault: f}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = append(s.faults, a)
+	a := s.arm(f)
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.faults = slices.DeleteFunc(s.faults, func(x *armed) bool { return x == a })
 	}
+}
+
+// arm adds a fault and gives it a number. The caller holds the lock.
+func (s *Server) arm(f Fault) *armed {
+	s.numbered++
+	a := &armed{Fault: f, number: s.numbered}
+	s.faults = append(s.faults, a)
+	return a
 }
 
 // ClearFaults takes all faults away.
@@ -171,7 +179,7 @@ func (s *Server) SetDay(day int) error {
 	defer s.mu.Unlock()
 	s.day, s.faults = day, nil
 	for _, f := range faults {
-		s.faults = append(s.faults, &armed{Fault: f})
+		s.arm(f)
 	}
 	return nil
 }
@@ -206,15 +214,18 @@ func (s *Server) strike(ep Endpoint, id string) *Fault {
 
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.enter() {
+		http.Error(w, "the simulator is closed", http.StatusServiceUnavailable)
+		return
+	}
+	defer s.handlers.Done()
 	if strings.HasPrefix(r.URL.Path, controlPrefix) && s.controlled {
 		s.control(w, r)
 		return
 	}
-	s.handlers.Add(1)
-	defer s.handlers.Done()
 
 	rt, args, allow := findRoute(r.Method, r.URL.Path)
-	entry := Request{Method: r.Method, Path: s.blot(r.URL.Path), Query: s.blot(r.URL.RawQuery)}
+	entry := Request{Method: r.Method, Path: s.blot(r.URL.Path), Query: s.blotQuery(r.URL.RawQuery)}
 	var id string
 	if rt != nil {
 		entry.Endpoint, entry.Write = rt.endpoint, rt.write
@@ -241,6 +252,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.answered(entry)
 	}()
 	c.serve(rt, allow)
+}
+
+// enter counts a call that Close is to wait for; there is none after Close.
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return false
+	}
+	s.handlers.Add(1)
+	return true
 }
 
 // recorder counts what is written.
@@ -272,7 +294,9 @@ func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // Close stops the server: answers that hang end, and the listener, if any, is
 // closed. It returns when every answer has ended.
 func (s *Server) Close() error {
+	s.mu.Lock()
 	s.cancel()
+	s.mu.Unlock()
 	var err error
 	if l := s.takeListener(); l != nil {
 		err = l.server.Close()

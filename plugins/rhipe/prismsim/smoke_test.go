@@ -14,8 +14,8 @@ func TestAClientReadsItsWay(t *testing.T) {
 		t.Errorf("%d customers, want the partner and two active ones", n)
 	}
 	tenants := c.list(tenantsPath)
-	if len(tenants) != 3 {
-		t.Fatalf("%d tenants, want 3", len(tenants))
+	if len(tenants) != 4 {
+		t.Fatalf("%d tenants, want 4", len(tenants))
 	}
 	if name := dig(t, tenants, 0, "Subscriptions", 0, "ProductName"); name != "Microsoft 365 Business Premium (NCE)" {
 		t.Errorf("the first subscription is of %v", name)

@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -134,9 +135,10 @@ func (c *call) token() {
 		kindOfToken = "Bearer"
 	}
 	c.w.Header().Set("Cache-Control", "no-store, no-cache")
-	c.answerJSON(http.StatusOK, map[string]any{
+	body := marshal(map[string]any{
 		"access_token": c.s.tokens.issue(c.s.now(), life), "expires_in": int64(life / time.Second), "token_type": kindOfToken,
 	})
+	c.send("application/json; charset=utf-8", func(w io.Writer) { _, _ = w.Write(body) })
 }
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
@@ -162,11 +164,16 @@ func (c *call) authorised() bool {
 	return false
 }
 
-func (c *call) answerJSON(status int, v any) {
+func marshal(v any) []byte {
 	body, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // only for values made here
 	}
+	return body
+}
+
+func (c *call) answerJSON(status int, v any) {
+	body := marshal(v)
 	c.w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write(body)

@@ -68,7 +68,8 @@ func (w *World) setDay(day int) ([]Fault, error) {
 	return w.days[day-1].faults, nil
 }
 
-// edit changes a private copy of the state.
+// edit changes a private copy of the state. A change that fails must fail
+// before it changes anything.
 func (w *World) edit(change func(*worldState) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

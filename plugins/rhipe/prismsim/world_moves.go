@@ -107,14 +107,16 @@ func (w *World) MoveTenant(tenantID, customerID string) {
 
 // AddProduct puts a product on an agreement's price list.
 func (w *World) AddProduct(agreementID string, p Product) {
-	w.must(func(st *worldState) error {
-		a, ok := agreementByID(st, agreementID)
-		if !ok {
-			return fmt.Errorf("no contract agreement %q", agreementID)
-		}
-		a.Products = append(slices.Clone(a.products()), p)
-		return nil
-	})
+	w.must(func(st *worldState) error { return st.addProduct(agreementID, p) })
+}
+
+func (st *worldState) addProduct(agreementID string, p Product) error {
+	a, ok := agreementByID(st, agreementID)
+	if !ok {
+		return fmt.Errorf("no contract agreement %q", agreementID)
+	}
+	a.Products = append(slices.Clone(a.products()), p)
+	return nil
 }
 
 // RemoveProduct takes a product, named by its id, from an agreement's price
