@@ -108,6 +108,9 @@ func changeText(kind string, before, after json.RawMessage, reason string) strin
 	_ = json.Unmarshal(after, &to)
 	var parts []string
 	for _, name := range sortedNames(from, to) {
+		if was, is := orDash(from[name]), orDash(to[name]); was == is {
+			continue
+		}
 		parts = append(parts, fmt.Sprintf("%s: %s -> %s", name, orDash(from[name]), orDash(to[name])))
 	}
 	if len(parts) == 0 {

@@ -3,7 +3,6 @@
 package cli
 
 import (
-
 	"github.com/spf13/cobra"
 
 	"github.com/tallymanhq/tallyman/host/internal/config"
@@ -38,38 +37,9 @@ func (a *app) tenantCommand() *cobra.Command {
 	return cmd
 }
 
-// moduleRow is a module as it is listed.
-type moduleRow struct {
-	Module  string `json:"module"`
-	Plugin  string `json:"plugin"`
-	Enabled bool   `json:"enabled"`
-}
-
 func (a *app) moduleCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "module", Short: "The distributors enabled for tenants"}
-	var tenant string
-	listing := &cobra.Command{
-		Use: "list", Short: "List modules", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			c, err := a.load()
-			if err != nil {
-				return err
-			}
-			var rows []moduleRow
-			for _, t := range c.Tenants {
-				for _, m := range t.Modules {
-					if tenant == "" || tenant == t.Name {
-						rows = append(rows, moduleRow{t.Name + "/" + m.Name, m.Plugin, m.On()})
-					}
-				}
-			}
-			g := &grid{columns: []string{"Module", "Plugin", "Enabled"}}
-			return list(a, rows, g, func(r moduleRow) { g.add(r.Module, r.Plugin, r.Enabled) },
-				"No modules. Enable one with \"tallyman module enable TENANT MODULE\".")
-		},
-	}
-	listing.Flags().StringVar(&tenant, "tenant", "", "only this tenant's")
-	cmd.AddCommand(listing, a.moduleSwitch("enable", true), a.moduleSwitch("disable", false))
+	cmd.AddCommand(a.moduleList(), a.moduleSwitch("enable", true), a.moduleSwitch("disable", false))
 	return cmd
 }
 
