@@ -18,12 +18,12 @@ func (r *run) apply(ctx context.Context) error {
 		return r.write(ctx, nil)
 	}
 	counts := maps.Clone(r.counts)
-	err := r.store.Apply(ctx, r.module.ID, r.Holder, func(ctx context.Context, tx *store.Tx) error {
+	err := r.store.Apply(ctx, r.module.ID, r.holder, func(ctx context.Context, tx *store.Tx) error {
 		return r.write(ctx, tx)
 	})
 	if err != nil {
 		// Nothing was changed, so nothing is counted as changed.
-		r.counts, r.planned.held, r.record.FinishedAt = counts, 0, nil
+		r.counts, r.planned.held, r.record.FinishedAt, r.applied = counts, 0, nil, false
 	}
 	return err
 }
@@ -41,6 +41,8 @@ type writer struct {
 	// ofNewChange are the places in changes that get the id of newSubs[i].
 	ofNewChange []int
 	waiting     int
+	// before is what earlier runs held.
+	before heldBefore
 }
 
 // rowAt is a place in writer.newRows, or in writer.rows.
@@ -51,6 +53,11 @@ type rowAt struct {
 
 func (r *run) write(ctx context.Context, tx *store.Tx) error {
 	w := &writer{run: r, tx: tx, waiting: r.subscriptions.waiting}
+	if tx != nil && r.req.Mode == Sync {
+		if err := w.before.load(ctx, r); err != nil {
+			return err
+		}
+	}
 	if err := w.customers(ctx); err != nil {
 		return err
 	}
@@ -68,11 +75,9 @@ func (r *run) write(ctx context.Context, tx *store.Tx) error {
 	if err := tx.InsertChanges(ctx, w.changes); err != nil {
 		return err
 	}
-	if err := r.brokenError(); err != nil {
-		// What could be read is applied; the run has failed all the same, and finish says so.
-		return nil //nolint:nilerr // finish reports it
-	}
-	r.fill(r.report(nil))
+	// If one listing could not be used the run has failed, and what the other one said is applied all the same.
+	r.applied = true
+	r.fill(r.report(r.brokenError()))
 	return tx.FinishRun(ctx, &r.record)
 }
 

@@ -47,6 +47,7 @@ func (w *writer) customers(ctx context.Context) error {
 	if w.tx == nil {
 		return nil
 	}
+	w.lookAtCustomers()
 	if err := w.tx.InsertMappings(ctx, mappings); err != nil {
 		return err
 	}
@@ -134,7 +135,6 @@ func (w *writer) distributorCustomers(ctx context.Context) error {
 	}
 	for i, step := range freshSteps {
 		step.row.ID = fresh[i].ID
-		step.fresh = true
 	}
 	return w.tx.UpdateDistributorCustomers(ctx, known)
 }

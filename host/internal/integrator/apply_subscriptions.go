@@ -79,6 +79,9 @@ func (w *writer) subscription(step *subscriptionStep) {
 	if w.tx == nil {
 		return
 	}
+	if about := w.before.subscriptions[w.key(step.row.Ref)]; about != nil {
+		w.before.lookAt(about, w.req.Approve, step.made())
+	}
 	place := w.row(step, held)
 	switch {
 	case isNew:
@@ -87,6 +90,15 @@ func (w *writer) subscription(step *subscriptionStep) {
 		step.sub.UpdatedAt = w.started
 		w.subs = append(w.subs, *step.sub)
 	}
+}
+
+// made gives the changes as they are recorded.
+func (s *subscriptionStep) made() []Change {
+	list := make([]Change, len(s.changes))
+	for i, c := range s.changes {
+		list[i] = c.Change
+	}
+	return list
 }
 
 // countWaiting keeps the number of subscriptions that have no customer to go to.
@@ -99,16 +111,19 @@ func (w *writer) countWaiting(step *subscriptionStep) {
 	}
 }
 
-// row keeps the distributor's record for writing. Where a change is held it stays as it was, so that the next run finds
-// the same difference; one that was not different at all is marked for another look instead.
+// row keeps the distributor's record for writing, if it differs. Where a change is held it is marked for another look, so
+// that the next run comes to the same change.
 func (w *writer) row(step *subscriptionStep, held bool) rowAt {
-	switch {
-	case held && step.placing:
-		step.row.Flags |= store.FlagEndPending
-	case !step.write, held && step.row.ID != 0:
+	if held {
+		step.row.Flags = step.row.Flags&^store.FlagGone | store.FlagPending
+	}
+	step.row.ScopeID = w.run.subscriptions.scopes[step.scope].id
+	linked := step.sub != nil && step.sub.ID == 0
+	if was := &step.was; step.row.ID != 0 && !linked && was.Fingerprint == step.row.Fingerprint && was.Flags == step.row.Flags &&
+		was.Missing == step.row.Missing && was.ScopeID == step.row.ScopeID {
 		return rowAt{at: -1}
 	}
-	step.row.ScopeID, step.row.UpdatedAt = w.run.subscriptions.scopes[step.scope].id, w.started
+	step.row.UpdatedAt = w.started
 	if step.row.ID == 0 {
 		w.newRows = append(w.newRows, step.row)
 		return rowAt{fresh: true, at: len(w.newRows) - 1}

@@ -3,6 +3,7 @@
 package integrator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,8 +37,15 @@ type customerListing struct {
 	read bool
 	// complete: everything was read.
 	complete bool
-	list     []*sdk.Customer
-	byKey    map[string]int
+	// list holds each customer once, by key: what a plan does must not depend on the order in which they came.
+	list  []listedCustomer
+	byKey map[string]bool
+}
+
+// listedCustomer is a customer as it was listed.
+type listedCustomer struct {
+	*sdk.Customer
+	key, scope string
 }
 
 func (r *run) collectCustomers(ctx context.Context) error {
@@ -48,8 +56,6 @@ func (r *run) collectCustomers(ctx context.Context) error {
 	}
 	defer listing.Close()
 	c := &r.customers
-	c.byKey = map[string]int{}
-	scopeOf := map[int]string{}
 	for {
 		event, err := listing.Next()
 		if errors.Is(err, io.EOF) {
@@ -62,15 +68,8 @@ func (r *run) collectCustomers(ctx context.Context) error {
 		case pluginhost.Customers:
 			for i := range event.Customers {
 				told := &event.Customers[i]
-				key := r.key(told.Ref)
-				if at, twice := c.byKey[key]; twice {
-					r.details.warn("customer %q was listed twice; the last one counts", told.Ref)
-					c.list[at], scopeOf[at] = told, event.Scope
-					continue
-				}
-				c.byKey[key] = len(c.list)
-				scopeOf[len(c.list)] = event.Scope
-				c.list = append(c.list, told)
+				told.Ref, told.Name = withoutNUL(told.Ref), withoutNUL(told.Name)
+				c.list = append(c.list, listedCustomer{told, r.key(told.Ref), event.Scope})
 			}
 			r.progress("collect customers", len(c.list), "")
 		case pluginhost.Progress:
@@ -81,28 +80,28 @@ func (r *run) collectCustomers(ctx context.Context) error {
 	if err := r.judge(ctx, "customers", result); err != nil {
 		return err
 	}
-	c.dropFailed(r, scopeOf, result)
+	c.tidy(r, failedScopes(result))
 	c.read = true
 	c.complete = result.Outcome == pluginhost.OutcomeComplete
 	r.count(CountCustomersListed, len(c.list))
 	return nil
 }
 
-// dropFailed removes what came from scopes that failed: nothing of them is used.
-func (c *customerListing) dropFailed(r *run, scopeOf map[int]string, result pluginhost.Result) {
-	failed := failedScopes(result)
-	if len(failed) == 0 {
-		return
-	}
-	kept := c.list[:0]
-	clear(c.byKey)
-	for i, told := range c.list {
-		if failed[scopeOf[i]] {
-			continue
+// tidy drops what came from scopes that failed, of which nothing is used, and keeps each customer once.
+func (c *customerListing) tidy(r *run, failed map[string]bool) {
+	c.byKey = make(map[string]bool, len(c.list))
+	kept := make([]listedCustomer, 0, len(c.list))
+	for _, told := range slices.Backward(c.list) {
+		switch {
+		case failed[told.scope]:
+		case c.byKey[told.key]:
+			r.details.warn("customer %q was listed twice; the last one counts", told.Ref)
+		default:
+			c.byKey[told.key] = true
+			kept = append(kept, told)
 		}
-		c.byKey[r.key(told.Ref)] = len(kept)
-		kept = append(kept, told)
 	}
+	slices.SortFunc(kept, func(a, b listedCustomer) int { return cmp.Compare(a.key, b.key) })
 	c.list = kept
 }
 
@@ -147,13 +146,21 @@ type subscriptionListing struct {
 	fresh []uint64
 	// repeated are the hashes of the keys that came more than once.
 	repeated map[uint64]bool
-	// removed are the hashes of the keys the distributor said were removed.
-	removed map[uint64]bool
-	// listed counts records, unchanged those that cost nothing.
+	// removals are the records the distributor said were removed; removed those of them, by the hashes of their keys, that
+	// a scope says which was read completely.
+	removals []removal
+	removed  map[uint64]bool
+	// listed counts the records of scopes that did not fail, unchanged what cost nothing.
 	listed, unchanged int
 	// live counts the known records that are not gone, waiting those among them without a subscription of ours.
 	live, waiting int
 	warnedTwice   int
+}
+
+// removal is a record the distributor said was removed.
+type removal struct {
+	key   uint64
+	scope uint32
 }
 
 func (r *run) collectSubscriptions(ctx context.Context) error {
@@ -188,10 +195,7 @@ func (r *run) collectSubscriptions(ctx context.Context) error {
 			}
 			r.progress("collect subscriptions", s.listed, "")
 		case pluginhost.Tombstone:
-			if s.removed == nil {
-				s.removed = map[uint64]bool{}
-			}
-			s.removed[hashKey(r.key(event.Ref))] = true
+			s.removals = append(s.removals, removal{hashKey(r.key(event.Ref)), s.scope(event.Scope, "")})
 		case pluginhost.Progress:
 			r.progress("collect subscriptions", s.listed, event.Text)
 		}
@@ -200,18 +204,52 @@ func (r *run) collectSubscriptions(ctx context.Context) error {
 	if err := r.judge(ctx, "subscriptions", result); err != nil {
 		return err
 	}
+	if err := s.conclude(result); err != nil {
+		return err
+	}
+	s.read = true
+	s.complete = result.Outcome == pluginhost.OutcomeComplete
+	if err := s.findRepeated(r); err != nil {
+		return err
+	}
+	r.count(CountSubscriptionsListed, s.listed)
+	r.count(CountUnchanged, s.unchanged)
+	return nil
+}
+
+// conclude takes over how the scopes were read, and takes back what came from those that failed.
+func (s *subscriptionListing) conclude(result pluginhost.Result) error {
+	failed := false
 	for _, ended := range result.Scopes {
 		scope := &s.scopes[s.scope(ended.Ref, ended.Name)]
 		scope.listed = true
 		scope.complete = ended.Outcome == pluginhost.OutcomeComplete
-		scope.failed = ended.Outcome == pluginhost.OutcomeFailed
+		if scope.failed = ended.Outcome == pluginhost.OutcomeFailed; scope.failed {
+			failed = true
+			s.listed -= scope.count
+		}
 	}
-	s.read = true
-	s.complete = result.Outcome == pluginhost.OutcomeComplete
-	s.findRepeated()
-	r.count(CountSubscriptionsListed, s.listed)
-	r.count(CountUnchanged, s.unchanged)
-	return nil
+	for _, told := range s.removals {
+		if s.scopes[told.scope].complete {
+			if s.removed == nil {
+				s.removed = map[uint64]bool{}
+			}
+			s.removed[told.key] = true
+		}
+	}
+	if !failed {
+		return nil
+	}
+	// What a failed scope said is not used. That it said so still shows that the record is there.
+	for i := range s.index.entries {
+		s.index.entries[i].spooled = false
+	}
+	return s.delta.each(func(rec spooled) error {
+		if rec.entry >= 0 && !s.scopes[rec.scope].failed {
+			s.index.entries[rec.entry].spooled = true
+		}
+		return nil
+	})
 }
 
 // load reads what is known into the index.
@@ -272,11 +310,11 @@ var noItem = &distributorv1.Item{}
 
 // take looks at one listed subscription. One that is unchanged is marked as seen and costs nothing more.
 func (s *subscriptionListing) take(r *run, hash *fingerprinter, scope uint32, sub *distributorv1.Subscription) error {
-	if r.narrow != nil && !r.narrow[r.key(sub.GetCustomerRef())] {
-		return nil
+	ours := r.narrow == nil || r.narrow[r.key(sub.GetCustomerRef())]
+	if ours {
+		s.listed++
+		s.scopes[scope].count++
 	}
-	s.listed++
-	s.scopes[scope].count++
 	for i := range max(len(sub.GetItems()), 1) {
 		item := noItem
 		if len(sub.GetItems()) > 0 {
@@ -284,9 +322,16 @@ func (s *subscriptionListing) take(r *run, hash *fingerprinter, scope uint32, su
 		}
 		key, print := hash.subscription(sub, item)
 		at := s.index.find(key, print)
-		if at < 0 {
+		switch {
+		case !ours && at >= 0:
+			// It is somebody else's now, which is not the same as missing.
+			s.index.entries[at].seen = true
+			continue
+		case !ours:
+			continue
+		case at < 0:
 			s.fresh = append(s.fresh, key)
-		} else {
+		default:
 			known := &s.index.entries[at]
 			twice := known.seen
 			known.seen = true
@@ -317,15 +362,24 @@ func (s *subscriptionListing) repeat(r *run, key uint64, ref string) {
 }
 
 // findRepeated finds the new records that came more than once.
-func (s *subscriptionListing) findRepeated() {
+func (s *subscriptionListing) findRepeated(r *run) error {
 	slices.Sort(s.fresh)
+	twice := map[uint64]int{}
 	for i := 1; i < len(s.fresh); i++ {
 		if s.fresh[i] == s.fresh[i-1] {
-			if s.repeated == nil {
-				s.repeated = map[uint64]bool{}
-			}
-			s.repeated[s.fresh[i]] = true
+			twice[s.fresh[i]] = 0
 		}
 	}
 	s.fresh = nil
+	if len(twice) == 0 {
+		return nil
+	}
+	return s.delta.each(func(rec spooled) error {
+		if n, repeated := twice[rec.key]; repeated {
+			if twice[rec.key] = n + 1; n > 0 {
+				s.repeat(r, rec.key, rec.sub.GetRef())
+			}
+		}
+		return nil
+	})
 }

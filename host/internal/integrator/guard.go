@@ -55,25 +55,27 @@ func (r *run) guardCustomers(ctx context.Context) error {
 		}
 	}
 	if why, hold := limits.HoldEmpty(len(p.gone), len(r.customers.list), "customers"); hold {
-		r.guarded(reconcile.GuardEmptyListing, why)
 		for _, step := range p.gone {
-			step.write, step.row.GoneAt = false, nil
-			for i := range step.changes {
-				step.changes[i].Guard, step.changes[i].Held = reconcile.GuardEmptyListing, why
+			flag := &step.changes[0]
+			if p.approved[flag.fingerprint()] {
+				continue
 			}
+			r.guarded(reconcile.GuardEmptyListing, why)
+			step.write, step.row.GoneAt = false, nil
+			flag.Guard, flag.Held = reconcile.GuardEmptyListing, why
 		}
 	}
 	return nil
 }
 
 // creation gives the change that creates the step's customer.
-func (s *customerStep) creation() Change {
-	for _, c := range s.changes {
-		if c.Entity == EntityCustomer && c.Kind == kindCreate {
+func (s *customerStep) creation() *Change {
+	for i := range s.changes {
+		if c := &s.changes[i]; c.Entity == EntityCustomer && c.Kind == kindCreate {
 			return c
 		}
 	}
-	return Change{}
+	panic("integrator: a step that creates no customer was asked for its creation")
 }
 
 // guardSubscriptions goes through the plan once to count what the guards look at.

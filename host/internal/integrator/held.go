@@ -15,23 +15,9 @@ func (r *run) loadApproved(ctx context.Context) error {
 		return nil
 	}
 	r.planned.approved = map[uint64]bool{}
-	r.planned.approvedRows = map[uint64]int64{}
-	for after := int64(0); ; {
-		page, err := r.store.Changes(ctx, store.ChangeFilter{
-			ModuleID: r.module.ID, RunID: r.req.Approve, Status: store.ChangeHeld, Oldest: true, AfterID: after, Limit: chunk,
-		})
-		if err != nil {
-			return err
-		}
-		for _, row := range page {
-			after = row.ID
-			c := Change{Entity: row.Entity, Kind: row.Kind, Key: row.EntityKey, After: row.After}
-			r.planned.approved[c.fingerprint()] = true
-			r.planned.approvedRows[c.fingerprint()] = row.ID
-		}
-		if len(page) < chunk {
-			break
-		}
+	err := r.eachHeld(ctx, r.req.Approve, func(row store.ChangeRow) { r.planned.approved[fingerprintOf(row)] = true })
+	if err != nil {
+		return err
 	}
 	if len(r.planned.approved) == 0 {
 		return &Problem{
@@ -43,31 +29,113 @@ func (r *run) loadApproved(ctx context.Context) error {
 	return nil
 }
 
-// settleHeld decides about what earlier runs held: what was approved is approved, and what this run has looked at again
-// is superseded by what this run says about it.
-func (w *writer) settleHeld(ctx context.Context) error {
-	if len(w.planned.approvedRows) > 0 {
-		ids := make([]int64, 0, len(w.planned.approvedRows))
-		for _, id := range w.planned.approvedRows {
-			ids = append(ids, id)
+// eachHeld goes through the held changes of one run, or of all runs of the module if it is zero.
+func (r *run) eachHeld(ctx context.Context, run int64, fn func(store.ChangeRow)) error {
+	for after := int64(0); ; {
+		page, err := r.store.Changes(ctx, store.ChangeFilter{
+			ModuleID: r.module.ID, RunID: run, Status: store.ChangeHeld, Oldest: true, AfterID: after, Limit: chunk,
+		})
+		if err != nil {
+			return err
 		}
-		if _, err := w.tx.SetHeld(ctx, store.HeldFilter{IDs: ids}, store.ChangeApproved, w.req.Who); err != nil {
+		for _, row := range page {
+			after = row.ID
+			fn(row)
+		}
+		if len(page) < chunk {
+			return nil
+		}
+	}
+}
+
+func fingerprintOf(row store.ChangeRow) uint64 {
+	return Change{Entity: row.Entity, Kind: row.Kind, Key: row.EntityKey, After: row.After}.fingerprint()
+}
+
+// heldBefore is what earlier runs held, while a run decides about it.
+type heldBefore struct {
+	// subscriptions and customers are the held changes by the key of what they would change.
+	subscriptions, customers map[string][]*heldChange
+	all                      []*heldChange
+}
+
+// heldChange is one change that an earlier run held.
+type heldChange struct {
+	id          int64
+	run         int64
+	fingerprint uint64
+	// lookedAt: this run came to a decision of its own about the same thing. applied: and to the same change, which a
+	// person had let through.
+	lookedAt, applied bool
+}
+
+// load reads what is held.
+func (h *heldBefore) load(ctx context.Context, r *run) error {
+	h.subscriptions, h.customers = map[string][]*heldChange{}, map[string][]*heldChange{}
+	return r.eachHeld(ctx, 0, func(row store.ChangeRow) {
+		about, change := h.customers, &heldChange{id: row.ID, fingerprint: fingerprintOf(row)}
+		if row.RunID != nil {
+			change.run = *row.RunID
+		}
+		if row.Entity == EntitySubscription {
+			about = h.subscriptions
+		}
+		about[r.key(row.EntityKey)] = append(about[r.key(row.EntityKey)], change)
+		h.all = append(h.all, change)
+	})
+}
+
+// lookAt notes that the run has decided about one thing. made are the changes it makes.
+func (h *heldBefore) lookAt(about []*heldChange, approved int64, made []Change) {
+	for _, change := range about {
+		change.lookedAt = true
+		for _, c := range made {
+			if change.run == approved && c.Guard == "" && c.fingerprint() == change.fingerprint {
+				change.applied = true
+			}
+		}
+	}
+}
+
+// lookAtCustomers notes what the run has decided about customers: about those that were listed, and about all if the
+// listing was complete.
+func (w *writer) lookAtCustomers() {
+	if len(w.before.customers) == 0 {
+		return
+	}
+	if w.run.customers.complete && w.narrow == nil {
+		for _, about := range w.before.customers {
+			w.before.lookAt(about, w.req.Approve, nil)
+		}
+	}
+	for _, steps := range [][]*customerStep{w.planned.customers, w.planned.gone} {
+		for _, step := range steps {
+			w.before.lookAt(w.before.customers[step.key], w.req.Approve, step.changes)
+		}
+	}
+}
+
+// settleHeld decides about what earlier runs held: what was let through and made is approved, and what this run has
+// looked at again is superseded by what this run says about it. What it could not look at goes on being held.
+func (w *writer) settleHeld(ctx context.Context) error {
+	var approved, superseded []int64
+	for _, change := range w.before.all {
+		switch {
+		case change.applied:
+			approved = append(approved, change.id)
+		case change.lookedAt:
+			superseded = append(superseded, change.id)
+		}
+	}
+	if len(approved) > 0 {
+		if _, err := w.tx.SetHeld(ctx, store.HeldFilter{IDs: approved}, store.ChangeApproved, w.req.Who); err != nil {
 			return err
 		}
 	}
-	filter := store.HeldFilter{BeforeRun: w.run.record.ID}
-	if w.narrow != nil {
-		filter.CustomerIDs = w.req.Customers
+	if len(superseded) > 0 {
+		if _, err := w.tx.Supersede(ctx, store.HeldFilter{IDs: superseded}); err != nil {
+			return err
+		}
 	}
-	if w.run.customers.read {
-		filter.Entities = append(filter.Entities, EntityCustomer, EntityMapping, EntitySite, EntityDistributorCustomer)
-	}
-	if w.run.subscriptions.read {
-		filter.Entities = append(filter.Entities, EntitySubscription)
-	}
-	if len(filter.Entities) == 0 || w.req.Mode == Mappings {
-		return nil
-	}
-	_, err := w.tx.Supersede(ctx, filter)
-	return err
+	return nil
 }

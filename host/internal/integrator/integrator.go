@@ -114,7 +114,7 @@ type Integrator struct {
 	Store *store.Store
 	Open  Open
 	Log   hclog.Logger
-	// Holder names this process in leases: host, process id.
+	// Holder names this process in leases: host, process id. Each run adds something of its own.
 	Holder string
 	// Lease is how long a dead holder blocks a module. Default 60 seconds; renewed three times as often.
 	Lease time.Duration
@@ -122,6 +122,13 @@ type Integrator struct {
 	Timeout time.Duration
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
+}
+
+func (i *Integrator) now() time.Time {
+	if i.Now == nil {
+		return time.Now()
+	}
+	return i.Now()
 }
 
 // Run makes one run, start to finish. The report is complete whenever it is not nil; the error says why the run failed,

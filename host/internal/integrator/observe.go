@@ -17,9 +17,17 @@ import (
 // refKey gives a distributor's id as it is compared: as it is, or in lower case where the distributor's ids ignore case.
 type refKey func(ref string) string
 
-func exactKey(ref string) string { return ref }
+func exactKey(ref string) string { return withoutNUL(ref) }
 
-func foldedKey(ref string) string { return strings.ToLower(ref) }
+func foldedKey(ref string) string { return strings.ToLower(withoutNUL(ref)) }
+
+// withoutNUL gives a text as every database keeps it, so that what is read back compares as equal.
+func withoutNUL(s string) string {
+	if strings.IndexByte(s, 0) < 0 {
+		return s
+	}
+	return strings.ReplaceAll(s, "\x00", "")
+}
 
 // fingerprintVersion is part of every fingerprint. Raise it when the fields or their order below change: every record
 // is then read as changed once, and rewritten only where it really differs.
@@ -164,6 +172,8 @@ func observed(s *distributorv1.Subscription, item *distributorv1.Item) reconcile
 	if o.Name == "" {
 		o.Name = item.GetProductRef()
 	}
+	o.Ref, o.CustomerRef = withoutNUL(o.Ref), withoutNUL(o.CustomerRef)
+	o.Each(func(_ string, value *string) { *value = withoutNUL(*value) })
 	return o
 }
 

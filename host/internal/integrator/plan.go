@@ -26,8 +26,6 @@ type plan struct {
 
 	// approved are the fingerprints of held changes that a person let through.
 	approved map[uint64]bool
-	// approvedRows are their rows.
-	approvedRows map[uint64]int64
 	// deactivations counts them; the holds say why a kind of change is held, empty if it is not.
 	deactivations     int
 	holdDeactivations string
@@ -44,8 +42,6 @@ type customerStep struct {
 	// row is its row as it will be; row.ID is zero for a new one. write: the row has to be written.
 	row   store.DistributorCustomer
 	write bool
-	// fresh: the row was written by this run, so that nothing known can belong to it.
-	fresh bool
 	// customer is the customer it is mapped to after the run, 0 if none (yet).
 	customer int64
 	// name is the name of that customer.

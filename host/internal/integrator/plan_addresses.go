@@ -75,14 +75,14 @@ func addressOf(a *sdk.Address) mapping.Address {
 	var lines [3]string
 	for i, line := range a.Lines {
 		if i < len(lines) {
-			lines[i] = line
+			lines[i] = withoutNUL(line)
 		} else {
-			lines[2] += ", " + line
+			lines[2] += ", " + withoutNUL(line)
 		}
 	}
 	return mapping.Address{
-		Line1: lines[0], Line2: lines[1], Line3: lines[2], City: a.City, Region: a.Region,
-		PostalCode: a.PostalCode, CountryCode: a.CountryCode, Country: a.Country,
+		Line1: lines[0], Line2: lines[1], Line3: lines[2], City: withoutNUL(a.City), Region: withoutNUL(a.Region),
+		PostalCode: withoutNUL(a.PostalCode), CountryCode: withoutNUL(a.CountryCode), Country: withoutNUL(a.Country),
 	}
 }
 

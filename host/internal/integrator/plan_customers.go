@@ -4,7 +4,9 @@ package integrator
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/tallymanhq/tallyman/host/internal/mapping"
@@ -35,7 +37,7 @@ func (r *run) planCustomers(ctx context.Context) error {
 	}
 	if r.customers.read {
 		for _, told := range r.customers.list {
-			r.planCustomer(matcher, told)
+			r.planCustomer(matcher, told.Customer)
 		}
 		r.planGone(rows)
 	}
@@ -115,7 +117,8 @@ func (r *run) planRow(step *customerStep) {
 	row := &step.row
 	row.Name, row.Lifecycle, row.IsPartner = told.Name, lifecycleName(told.Lifecycle), told.IsPartner
 	row.Record = jsonText(customerRecord(told))
-	row.Fingerprint = int64(hashKey(told.Ref + "\x00" + told.Name + "\x00" + row.Lifecycle + "\x00" + string(row.Record)))
+	row.Fingerprint = int64(hashKey(strings.Join(
+		[]string{told.Ref, told.Name, row.Lifecycle, strconv.FormatBool(row.IsPartner), string(row.Record)}, "\x00")))
 	row.GoneAt = nil
 	step.write = old.ID == 0 || old.Fingerprint != row.Fingerprint || old.GoneAt != nil
 	if !step.write {
@@ -148,7 +151,12 @@ func (r *run) planRow(step *customerStep) {
 func (r *run) planMapping(step *customerStep, customer int64, origin, reason string) {
 	step.mapAs = origin
 	if customer < 0 {
-		step.create = r.planned.creations[-customer-1].create
+		creator := r.planned.creations[-customer-1]
+		step.create = creator.create
+		if told := addressOf(step.told.Address); !step.create.address.Usable() && told.Usable() {
+			step.create.address = told
+			creator.creation().After = r.creationText(step.create)
+		}
 		step.changes = append(step.changes, Change{
 			Entity: EntityMapping, Kind: kindMap, Key: step.told.Ref, Name: step.told.Name, EntityID: step.row.ID,
 			After: jsonText(map[string]any{"distributor_customer": step.told.Ref}), Reason: reason,
@@ -182,23 +190,28 @@ func (r *run) planUnmatched(matcher *mapping.Matcher, step *customerStep, simila
 	r.planned.creations = append(r.planned.creations, step)
 	// Another distributor customer with exactly this name is the same customer, in this run as in the next.
 	matcher.Add(mapping.Customer{ID: step.create.id, Name: told.Name, Active: true})
-	after := map[string]any{"name": told.Name, "created_by": r.info.Distributor}
-	if address := addressFields(step.create.address); len(address) > 0 {
-		after["address"] = address
-	}
-	if r.req.Module.TopLevel != "" {
-		after["top_level"] = r.req.Module.TopLevel
-	}
 	step.mapAs = "created"
 	step.changes = append(step.changes,
 		Change{
 			Entity: EntityCustomer, Kind: kindCreate, Key: told.Ref, Name: told.Name, Customer: told.Name,
-			After: jsonText(after), Reason: "no customer has exactly this name",
+			After: r.creationText(step.create), Reason: "no customer has exactly this name",
 		},
 		Change{
 			Entity: EntityMapping, Kind: kindMap, Key: told.Ref, Name: told.Name, EntityID: step.row.ID,
 			After: jsonText(map[string]any{"distributor_customer": told.Ref}), Reason: "the customer was created from it",
 		})
+}
+
+// creationText says what a created customer will be.
+func (r *run) creationText(c *newCustomer) json.RawMessage {
+	after := map[string]any{"name": c.name, "created_by": r.info.Distributor}
+	if address := addressFields(c.address); len(address) > 0 {
+		after["address"] = address
+	}
+	if r.req.Module.TopLevel != "" {
+		after["top_level"] = r.req.Module.TopLevel
+	}
+	return jsonText(after)
 }
 
 // planGone flags distributor customers that a complete listing of all customers no longer has.
@@ -207,7 +220,7 @@ func (r *run) planGone(rows []store.DistributorCustomer) {
 		return
 	}
 	for _, row := range rows {
-		if _, listed := r.customers.byKey[row.RefKey]; listed || row.GoneAt != nil {
+		if r.customers.byKey[row.RefKey] || row.GoneAt != nil {
 			continue
 		}
 		step := r.planned.byKey[row.RefKey]

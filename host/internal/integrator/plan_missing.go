@@ -50,7 +50,7 @@ func (r *run) eachMissing(ctx context.Context, fn func(*subscriptionStep) error)
 // missingIDs finds the rows of what is missing. A narrowed run looks only at its own customers' rows.
 func (r *run) missingIDs(ctx context.Context, fn func(int64) error) error {
 	if r.narrow != nil {
-		for key := range r.narrow {
+		for _, key := range sortedKeys(r.narrow) {
 			err := r.eachOfCustomer(ctx, key, func(pair *store.Pair) error {
 				if e := r.entryOf(pair); e != nil && r.isMissing(e) {
 					return fn(pair.ID)
@@ -83,22 +83,24 @@ func (r *run) isMissing(e *entry) bool {
 // missingStep decides about one missing subscription.
 func (r *run) missingStep(pair *store.Pair) *subscriptionStep {
 	step := &subscriptionStep{
-		row: pair.DistributorSubscription, sub: pair.Subscription, owner: r.planned.byKey[pair.CustomerKey],
+		was: pair.DistributorSubscription, row: pair.DistributorSubscription, sub: pair.Subscription,
+		owner:  r.planned.byKey[pair.CustomerKey],
 		waited: pair.Subscription == nil,
 	}
 	e := r.entryOf(pair)
 	step.scope = e.scope
 	absence := reconcile.Missing(current(pair.Subscription), int(pair.Missing), r.subscriptions.removed[e.key],
 		r.subscriptions.scopes[e.scope].title(), r.req.Module.Subscriptions)
-	step.row.Missing = int64(absence.Missing)
-	step.row.Flags |= store.FlagMissing
+	step.row.Missing, step.row.Flags = int64(absence.Missing), store.FlagMissing
 	if absence.Gone {
 		step.row.Flags |= store.FlagGone
 	}
 	step.leftActive = absence.LeftActive
+	if step.sub != nil && step.owner != nil && step.owner.placed() && step.sub.CustomerID != step.owner.customerID() {
+		r.addChange(step, reconcile.Moving(step.sub.CustomerID, step.owner.customerID()))
+	}
 	if absence.Change != nil {
 		r.addChange(step, *absence.Change)
 	}
-	step.write = step.row.Missing != pair.Missing || step.row.Flags != pair.Flags
 	return step
 }

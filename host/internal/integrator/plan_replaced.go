@@ -17,7 +17,7 @@ func (r *run) eachReplaced(ctx context.Context, fn func(*subscriptionStep) error
 	for _, owner := range r.replaced() {
 		err := r.eachOfCustomer(ctx, owner.key, func(pair *store.Pair) error {
 			e := r.entryOf(pair)
-			if e == nil || r.taken(e) || r.isMissing(e) {
+			if e == nil || e.spooled || r.isMissing(e) {
 				return nil
 			}
 			step, err := r.replacedStep(pair, owner)
@@ -34,15 +34,15 @@ func (r *run) eachReplaced(ctx context.Context, fn func(*subscriptionStep) error
 	return nil
 }
 
-// taken reports whether a known subscription was listed and is dealt with from the spool.
-func (r *run) taken(e *entry) bool { return e.spooled && !r.subscriptions.scopes[e.scope].failed }
-
 // replaced gives the distributor customers that have a customer and whose subscriptions are elsewhere, or nowhere.
 func (r *run) replaced() []*customerStep {
+	if len(r.subscriptions.index.entries) == 0 {
+		return nil
+	}
 	var list []*customerStep
 	for _, key := range sortedKeys(r.planned.byKey) {
 		step := r.planned.byKey[key]
-		if step.row.ID == 0 || step.fresh || !step.placed() || r.narrow != nil && !r.narrow[key] {
+		if !step.placed() || r.narrow != nil && !r.narrow[key] {
 			continue
 		}
 		if placed := step.row.PlacedCustomerID; placed == nil || *placed != step.customerID() {
@@ -57,16 +57,14 @@ func (r *run) replaced() []*customerStep {
 func (r *run) replacedStep(pair *store.Pair, owner *customerStep) (*subscriptionStep, error) {
 	gone := pair.Flags&store.FlagGone != 0
 	step := &subscriptionStep{
-		row: pair.DistributorSubscription, sub: pair.Subscription, owner: owner, placing: true,
+		was: pair.DistributorSubscription, row: pair.DistributorSubscription, sub: pair.Subscription, owner: owner,
 		waited: pair.Subscription == nil && !gone,
 	}
 	if gone {
 		if pair.Subscription == nil || pair.Subscription.CustomerID == owner.customerID() {
 			return nil, nil
 		}
-		r.addChange(step, reconcile.Change{
-			Kind: reconcile.Move, From: pair.Subscription.CustomerID, To: owner.customerID(), Reason: reconcile.MoveReason,
-		})
+		r.addChange(step, reconcile.Moving(pair.Subscription.CustomerID, owner.customerID()))
 		return step, nil
 	}
 	var told reconcile.Observed
@@ -79,7 +77,7 @@ func (r *run) replacedStep(pair *store.Pair, owner *customerStep) (*subscription
 		return nil, nil
 	}
 	if pair.Subscription == nil {
-		step.sub, step.write = r.newSubscription(step, decision), true
+		step.sub = r.newSubscription(step, decision)
 		decision.Changes[0].Reason = "its customer is now mapped"
 	}
 	for _, change := range decision.Changes {

@@ -15,10 +15,8 @@ const chunk = 500
 
 // subscriptionStep is what happens with one subscription.
 type subscriptionStep struct {
-	// row is the distributor's record as it will be; row.ID is zero for a new one. write: it has to be written, unless one of
-	// the changes is held. Then the row stays as it is, so that the next run finds the same difference again.
-	row   store.DistributorSubscription
-	write bool
+	// row is the distributor's record as it will be, was the one that is known; row.ID is zero for a new one.
+	row, was store.DistributorSubscription
 	// sub is our record as it is; a new one has no ID, and is nil while its customer is not mapped.
 	sub *store.Subscription
 	// told is what the distributor says; nil for one that is missing.
@@ -32,8 +30,6 @@ type subscriptionStep struct {
 	leftActive bool
 	// waited: it was known and had no customer to go to.
 	waited bool
-	// placing: it was not listed as new or different, but its customer's mapping changed.
-	placing bool
 }
 
 // stepChange is a change as it is recorded, with what it does.
@@ -179,41 +175,40 @@ func (r *run) listedStep(rec spooled, pair *store.Pair) *subscriptionStep {
 	step := &subscriptionStep{told: &told, scope: rec.scope}
 	name := rec.name(r.key)
 	if pair != nil && pair.RefKey == name {
-		step.row, step.sub = pair.DistributorSubscription, pair.Subscription
+		step.was, step.row, step.sub = pair.DistributorSubscription, pair.DistributorSubscription, pair.Subscription
 		step.waited = pair.Subscription == nil && pair.Flags&store.FlagGone == 0
 	} else {
 		step.row = store.DistributorSubscription{TenantID: r.tenant.ID, ModuleID: r.module.ID, RefKey: name, CreatedAt: r.started}
 	}
-	old := step.row
 	row := &step.row
 	row.Ref, row.KeyHash, row.Fingerprint = told.Ref, int64(rec.key), int64(rec.print)
 	row.CustomerKey, row.Flags, row.Missing = r.key(told.CustomerRef), 0, 0
 	row.Record = jsonText(&told)
 	step.owner = r.planned.byKey[row.CustomerKey]
 	r.decideListed(step)
-	if row.Flags&store.FlagEndPending != 0 {
-		step.leftActive = !r.req.Module.Subscriptions.DeactivateMissing
-	}
-	step.write = old.ID == 0 || old.Fingerprint != row.Fingerprint || old.Flags != row.Flags || old.Missing != row.Missing ||
-		old.ScopeID != r.subscriptions.scopes[rec.scope].id || len(step.changes) > 0
 	return step
 }
 
 // decideListed asks the rules, once it is clear whose subscription it is.
 func (r *run) decideListed(step *subscriptionStep) {
-	if step.owner == nil || !step.owner.placed() {
-		if step.sub != nil && step.told.Ended() && step.sub.Active {
-			step.row.Flags |= store.FlagEndPending
+	var decision reconcile.Decision
+	complete, policy := r.subscriptions.scopes[step.scope].complete, r.req.Module.Subscriptions
+	switch {
+	case step.owner != nil && step.owner.placed():
+		decision = reconcile.Seen(current(step.sub), *step.told, step.owner.customerID(), complete, policy)
+		if step.sub == nil {
+			step.sub = r.newSubscription(step, decision)
 		}
-		return
+	case step.sub != nil:
+		// It waits for its customer to be mapped again, except for its end.
+		var end *reconcile.Change
+		if end, decision.EndPending = reconcile.End(*current(step.sub), *step.told, complete, policy); end != nil {
+			decision.Changes = []reconcile.Change{*end}
+		}
 	}
-	decision := reconcile.Seen(current(step.sub), *step.told, step.owner.customerID(),
-		r.subscriptions.scopes[step.scope].complete, r.req.Module.Subscriptions)
 	if decision.EndPending {
-		step.row.Flags |= store.FlagEndPending
-	}
-	if step.sub == nil {
-		step.sub = r.newSubscription(step, decision)
+		step.row.Flags |= store.FlagPending
+		step.leftActive = !policy.DeactivateMissing
 	}
 	for _, change := range decision.Changes {
 		r.addChange(step, change)

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -28,6 +27,8 @@ type run struct {
 	req     Request
 	log     hclog.Logger
 	started time.Time
+	// holder is the run's name in the lease.
+	holder string
 
 	tenant store.Tenant
 	module store.Module
@@ -47,6 +48,8 @@ type run struct {
 
 	details Details
 	counts  map[string]int
+	// applied: the plan was written.
+	applied bool
 	// broken says, by entity, why a listing could not be used. The run goes on with the other entity.
 	broken map[string]error
 }
@@ -54,10 +57,7 @@ type run struct {
 // open makes the rows a run needs and takes the module's lease.
 func (i *Integrator) open(ctx context.Context, req Request) (*run, error) {
 	r := &run{Integrator: i, store: i.Store, req: req, counts: map[string]int{}, broken: map[string]error{}, key: exactKey}
-	if i.Now == nil {
-		i.Now = time.Now
-	}
-	r.started = i.Now().UTC()
+	r.started, r.holder = i.now().UTC(), i.holderOfRun()
 	var err error
 	if r.tenant, err = i.Store.EnsureTenant(ctx, req.Module.Tenant, req.Module.TenantName); err != nil {
 		return nil, err
@@ -66,72 +66,30 @@ func (i *Integrator) open(ctx context.Context, req Request) (*run, error) {
 		return nil, err
 	}
 	purpose := string(req.Mode)
-	if _, err = i.Store.AcquireLease(ctx, r.module, i.Holder, purpose, i.leaseTime()); err != nil {
+	if _, err = i.Store.AcquireLease(ctx, r.module, r.holder, purpose, i.leaseTime()); err != nil {
 		return nil, err
 	}
 	r.record = store.Run{
 		TenantID: r.tenant.ID, ModuleID: r.module.ID, Mode: string(req.Mode),
 		Trigger: cmp.Or(req.Trigger, "command"), Who: req.Who, Entities: req.Entities.String(),
-		Customers: joinIDs(req.Customers), Holder: i.Holder, StartedAt: r.started,
+		Customers: joinIDs(req.Customers), Holder: r.holder, StartedAt: r.started,
 	}
 	if req.Approve != 0 {
 		r.record.ApprovesRunID = &req.Approve
 	}
-	if err = i.Store.StartRun(ctx, &r.record); err == nil {
-		err = i.Store.CloseAbandoned(ctx, r.module.ID, r.record.ID)
-	}
-	if err != nil {
-		return nil, errors.Join(err, i.Store.ReleaseLease(context.WithoutCancel(ctx), r.module.ID, i.Holder))
+	if err = i.Store.StartRun(ctx, &r.record); err != nil {
+		return nil, errors.Join(err, i.Store.ReleaseLease(context.WithoutCancel(ctx), r.module.ID, r.holder))
 	}
 	r.log = i.Log.With("run", r.record.ID, "tenant", req.Module.Tenant, "module", req.Module.Name)
 	return r, nil
 }
 
-func (i *Integrator) leaseTime() time.Duration { return cmp.Or(i.Lease, time.Minute) }
-
-// withLease gives a context that ends when the lease is lost or the time is over, and a function that ends the watch and
-// turns the run's error into the one to report.
-func (r *run) withLease(ctx context.Context, timeout time.Duration) (context.Context, func(error) error) {
-	leased, cancel := context.WithCancelCause(ctx)
-	if timeout > 0 {
-		var stop context.CancelFunc
-		leased, stop = context.WithTimeoutCause(leased, timeout, &Problem{
-			Code: "run.timeout", Message: fmt.Sprintf("the run took longer than %s", timeout),
-			Hint: "Nothing was changed. Raise runs.timeout, or find out why the distributor is slow.",
-		})
-		context.AfterFunc(leased, stop)
-	}
-	var wait sync.WaitGroup
-	ended := make(chan struct{})
-	wait.Go(func() {
-		ticker := time.NewTicker(r.leaseTime() / 3)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ended:
-				return
-			case <-ticker.C:
-			}
-			if err := r.store.RenewLease(leased, r.module.ID, r.Holder, r.leaseTime()); err != nil && leased.Err() == nil {
-				cancel(fmt.Errorf("keep the lease of %s: %w", r.req.Module, err))
-				return
-			}
-		}
-	})
-	return leased, func(err error) error {
-		close(ended)
-		wait.Wait()
-		if cause := context.Cause(leased); err != nil && cause != nil {
-			err = cause
-		}
-		cancel(nil)
-		return err
-	}
-}
-
 // connect starts the plugin and finds out whom the run is about.
 func (r *run) connect(ctx context.Context) error {
 	r.progress("open", 0, "")
+	if err := r.store.CloseAbandoned(ctx, r.module.ID, r.record.ID); err != nil {
+		return err
+	}
 	source, err := r.Open(ctx, r.req.Module, strconv.FormatInt(r.record.ID, 10))
 	if err != nil {
 		return err
@@ -211,7 +169,7 @@ func (r *run) finish(ctx context.Context, err error) (*Report, error) {
 			err = errors.Join(err, fmt.Errorf("record the end of run %d: %w", r.record.ID, finishErr))
 		}
 	}
-	if releaseErr := r.store.ReleaseLease(ctx, r.module.ID, r.Holder); releaseErr != nil {
+	if releaseErr := r.store.ReleaseLease(ctx, r.module.ID, r.holder); releaseErr != nil {
 		r.log.Warn("the lease could not be given back; it ends by itself", "error", releaseErr)
 	}
 	return report, err
@@ -234,7 +192,7 @@ func (r *run) report(err error) *Report {
 	}
 	rep := &Report{
 		Run: r.record.ID, Module: r.req.Module.String(), Mode: r.req.Mode, Counts: r.counts, Details: r.details,
-		Error: ProblemOf(err), Started: r.started, Duration: r.Now().Sub(r.started),
+		Error: ProblemOf(err), Started: r.started, Duration: r.now().Sub(r.started),
 		CustomersComplete:     r.customers.complete && r.narrow == nil,
 		SubscriptionsComplete: r.subscriptions.complete && r.narrow == nil,
 	}
@@ -261,14 +219,13 @@ func (r *run) outcome(err error) Outcome {
 
 // fill copies the report into the run's record.
 func (r *run) fill(report *Report) {
-	now := r.Now().UTC()
+	now := r.now().UTC()
 	r.record.FinishedAt = &now
 	r.record.Outcome = string(report.Outcome)
 	r.record.Counts = jsonText(report.Counts)
 	r.record.Report = jsonText(report.Details)
-	applied := report.Outcome != Failed && report.Outcome != Cancelled && r.req.Mode == Sync
-	r.record.CustomersComplete = applied && report.CustomersComplete
-	r.record.SubscriptionsComplete = applied && report.SubscriptionsComplete
+	r.record.CustomersComplete = r.applied && r.req.Mode == Sync && report.CustomersComplete
+	r.record.SubscriptionsComplete = r.applied && r.req.Mode == Sync && report.SubscriptionsComplete
 	if report.Error != nil {
 		r.record.ErrorCode, r.record.Error = report.Error.Code, report.Error.Message
 	}

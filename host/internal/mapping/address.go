@@ -31,7 +31,7 @@ func (a Address) Usable() bool {
 }
 
 // Replaces gives the address the main site should have, and whether that differs from the one it has.
-// A country the distributor does not tell is kept as long as nothing else changed.
+// A country the distributor does not tell is kept.
 func (a Address) Replaces(current Address) (Address, bool) {
 	wanted, have := a.Clean(), current.Clean()
 	if wanted.CountryCode == "" {

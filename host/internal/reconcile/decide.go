@@ -16,8 +16,10 @@ const (
 	Reactivate Kind = "reactivate"
 )
 
-// MoveReason is why a subscription moves to another customer.
-const MoveReason = "its distributor customer is mapped to another customer"
+// Moving is the change that moves a subscription to the customer that its distributor customer is mapped to now.
+func Moving(from, to int64) Change {
+	return Change{Kind: Move, From: from, To: to, Reason: "its distributor customer is mapped to another customer"}
+}
 
 // Policy is what the operator chose for a module's subscriptions.
 type Policy struct {
@@ -70,26 +72,35 @@ func Seen(current *Current, told Observed, customer int64, scopeComplete bool, p
 	var differences []Difference
 	d.Fields, differences = current.Fields.Merge(told.Fields)
 	if current.Customer != customer {
-		d.Changes = append(d.Changes, Change{
-			Kind: Move, From: current.Customer, To: customer, Reason: MoveReason,
-		})
+		d.Changes = append(d.Changes, Moving(current.Customer, customer))
 	}
 	if len(differences) > 0 {
 		d.Changes = append(d.Changes, Change{Kind: Update, Differences: differences, Reason: "the distributor says so"})
 	}
-	switch {
-	case !ended && !current.Active:
+	if !ended && !current.Active {
 		d.Active = true
 		d.Changes = append(d.Changes, Change{Kind: Reactivate, Reason: "the distributor lists it again"})
-	case ended && current.Active && policy.DeactivateMissing && scopeComplete:
+	}
+	var end *Change
+	if end, d.EndPending = End(*current, told, scopeComplete, policy); end != nil {
 		d.Active = false
-		d.Changes = append(d.Changes, Change{
-			Kind: Deactivate, Reason: fmt.Sprintf("the distributor reports it as %s", statusText(told.State, told.Status)),
-		})
-	case ended && current.Active:
-		d.EndPending = true
+		d.Changes = append(d.Changes, *end)
 	}
 	return d
+}
+
+// End decides whether a subscription that the distributor lists becomes inactive; nil if not. Pending: the distributor
+// says it ended, and our record stays active for now. An end is a fact about the subscription, so it does not matter
+// whether its customer is still mapped.
+func End(current Current, told Observed, scopeComplete bool, policy Policy) (deactivate *Change, pending bool) {
+	switch {
+	case !told.Ended() || !current.Active:
+		return nil, false
+	case !policy.DeactivateMissing || !scopeComplete:
+		return nil, true
+	default:
+		return &Change{Kind: Deactivate, Reason: fmt.Sprintf("the distributor reports it as %s", statusText(told.State, told.Status))}, false
+	}
 }
 
 func createReason(ended bool, status string) string {

@@ -126,6 +126,13 @@ func (f Fields) Merge(told Fields) (Fields, []Difference) {
 	return merged, differences
 }
 
+// Each calls fn with every field, in the order people read them.
+func (f *Fields) Each(fn func(name string, value *string)) {
+	for _, field := range fieldTable {
+		fn(field.name, field.of(f))
+	}
+}
+
 // Set makes the fields what the differences say they are afterwards.
 func (f *Fields) Set(differences []Difference) {
 	for _, d := range differences {

@@ -84,7 +84,7 @@ func exerciseReading(t *testing.T, fresh newDatabase) {
 	// Updates write whole rows.
 	subs[0], subs[1] = Subscription{ID: subs[0].ID, CustomerID: customer.ID, State: "cancelled", CreatedAt: at, UpdatedAt: at},
 		func() Subscription { s := full; s.ID = subs[1].ID; s.DeactivatedAt = nil; return s }()
-	told[0].Flags, told[0].SubscriptionID, told[0].Record = FlagEndPending, nil, []byte(`{"y":2}`)
+	told[0].Flags, told[0].SubscriptionID, told[0].Record = FlagPending, nil, []byte(`{"y":2}`)
 	w.apply(t, func(ctx context.Context, tx *Tx) error {
 		must(t, tx.UpdateSubscriptions(ctx, subs))
 		return tx.UpdateDistributorSubscriptions(ctx, told[:1])

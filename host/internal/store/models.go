@@ -139,13 +139,15 @@ type Scope struct {
 const (
 	// FlagGone: it is missing from the distributor and that has been dealt with.
 	FlagGone = 1 << iota
-	// FlagEndPending: the distributor says it ended, our record is still active.
-	FlagEndPending
+	// FlagPending: our record is not yet what the distributor says: it ended there and is still active here, or a guard
+	// holds a change. Every reading looks at it again, even if the distributor says the same as before.
+	FlagPending
 	// FlagMissing: it was missing from at least one complete reading.
 	FlagMissing
 )
 
-// DistributorSubscription is a subscription as the distributor gave it, as far as it has been applied.
+// DistributorSubscription is a subscription as the distributor last gave it. Where our record of it lags behind, for
+// another reason than that its customer is not mapped, it has FlagPending.
 type DistributorSubscription struct {
 	bun.BaseModel `json:"-" bun:"table:distributor_subscriptions"`
 
@@ -155,13 +157,15 @@ type DistributorSubscription struct {
 	Ref      string `json:"ref"`
 	RefKey   string `json:"ref_key"`
 	// KeyHash and Fingerprint are 64-bit hashes kept as signed numbers.
-	KeyHash     int64           `json:"key_hash"`
-	Fingerprint int64           `json:"fingerprint"`
-	CustomerKey string          `json:"customer_key"`
-	ScopeID     int64           `json:"scope_id"`
-	Flags       int64           `json:"flags"`
-	Missing     int64           `json:"missing"`
-	Record      json.RawMessage `bun:"type:text" json:"record,omitempty"`
+	KeyHash     int64  `json:"key_hash"`
+	Fingerprint int64  `json:"fingerprint"`
+	CustomerKey string `json:"customer_key"`
+	ScopeID     int64  `json:"scope_id"`
+	Flags       int64  `json:"flags"`
+	// Missing is in how many complete readings in a row it was missing. A reading that is not complete neither counts
+	// nor starts the count again; one that lists it, complete or not, does.
+	Missing int64           `json:"missing"`
+	Record  json.RawMessage `bun:"type:text" json:"record,omitempty"`
 	// SubscriptionID is nil while its customer is not mapped.
 	SubscriptionID *int64    `json:"subscription_id,omitempty"`
 	CreatedAt      time.Time `json:"created_at"`

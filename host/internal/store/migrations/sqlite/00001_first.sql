@@ -222,7 +222,7 @@ CREATE TABLE distributor_subscriptions (
     fingerprint     INTEGER NOT NULL,
     customer_key    TEXT NOT NULL,
     scope_id        INTEGER NOT NULL,
-    -- Bits: 1 gone, 2 ended but still active with us, 4 missing from some complete reading
+    -- Bits: 1 gone, 2 our record is not yet what the distributor says, 4 missing from some complete reading
     flags           INTEGER NOT NULL DEFAULT 0,
     -- In how many complete readings in a row it was missing
     missing         INTEGER NOT NULL DEFAULT 0,

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integrator
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
+	"github.com/tallymanhq/tallyman/host/internal/reconcile"
+	"github.com/tallymanhq/tallyman/host/internal/store"
+	"github.com/tallymanhq/tallyman/sdk"
+)
+
+// TestWhatWasAppliedBesideAHeldChangeIsUndoneWithIt: the distributor says a mad quantity and another name, of which the
+// name is believed, and then takes both back.
+func TestWhatWasAppliedBesideAHeldChangeIsUndoneWithIt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	customers := []sdk.Customer{customer("c1", "Contoso")}
+	r.fake.lists(customers, sub("u1", "c1", "5"))
+	r.sync()
+	r.fake.lists(customers, sub("u1", "c1", "5000", called("Mad")))
+	r.wants(r.sync(), Held, map[string]int{CountUpdated: 1, CountHeld: 1})
+	r.fake.lists(customers, sub("u1", "c1", "5"))
+	r.wants(r.sync(), Succeeded, map[string]int{CountUpdated: 1, CountHeld: 0})
+	if row := r.subscriptionRows()["u1"]; row.Name != "Product u1" || quantityOf(row) != "5" {
+		t.Errorf("name %q, quantity %s: what the distributor took back is still there", row.Name, quantityOf(row))
+	}
+	r.wants(r.sync(), NoChange, map[string]int{CountUnchanged: 1})
+}
+
+// TestAHeldChangeDoesNotTieASubscriptionToItsOldCustomer: with a held quantity, the subscription goes to another
+// distributor customer; then the old one is mapped elsewhere, in a run that could not read it.
+func TestAHeldChangeDoesNotTieASubscriptionToItsOldCustomer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ids := r.has("Contoso", "Fabrikam", "Tailspin")
+	customers := []sdk.Customer{customer("c1", "Contoso"), customer("c2", "Fabrikam")}
+	r.fake.lists(customers, sub("u1", "c1", "5"))
+	r.sync()
+	r.fake.lists(customers, sub("u1", "c2", "5000"))
+	r.wants(r.sync(), Held, map[string]int{CountMoved: 1, CountHeld: 1})
+	_, module := r.ids()
+	_, err := r.Store.ChangeMapping(t.Context(), module, r.mappingRows()["c1"].DistributorCustomerID, ids[2], "tester")
+	must(t, err)
+	r.fake.subscriptions.scopes = append(r.fake.subscriptions.scopes, scopeSays{ref: "other"})
+	r.fake.subscriptions.scopes[0].outcome = pluginhost.OutcomeFailed
+	r.wants(r.sync(), Warning, map[string]int{CountMoved: 0})
+	if row := r.subscriptionRows()["u1"]; row.CustomerID != ids[1] {
+		t.Errorf("it is on customer #%d, want #%d", row.CustomerID, ids[1])
+	}
+}
+
+// heldDeactivations is a module with ten active subscriptions, of which nine have just been held.
+func heldDeactivations(t *testing.T) (*rig, []sdk.Customer, *Report) {
+	t.Helper()
+	r := newRig(t)
+	customers := []sdk.Customer{customer("c1", "Contoso")}
+	r.fake.lists(customers, tenSubs()...)
+	r.sync()
+	r.fake.lists(customers, tenSubs()[:1]...)
+	report := r.sync()
+	r.wants(report, Held, map[string]int{CountHeld: 9, CountDeactivated: 0})
+	return r, customers, report
+}
+
+func TestApprovedIsOnlyWhatIsStillTrue(t *testing.T) {
+	t.Parallel()
+	r, customers, report := heldDeactivations(t)
+	// Two are back.
+	r.fake.lists(customers, tenSubs()[:3]...)
+	r.wants(r.sync(approve(report.Run)), Succeeded, map[string]int{CountDeactivated: 7, CountHeld: 0})
+	if got := r.statuses(report.Run); !cmp.Equal(got, map[string]int{store.ChangeApproved: 7, store.ChangeSuperseded: 2}) {
+		t.Errorf("what the run held is now %v", got)
+	}
+	r.wants(r.sync(), NoChange, nil)
+}
+
+func TestApprovalOfWhatCannotBeReadChangesNothing(t *testing.T) {
+	t.Parallel()
+	r, customers, report := heldDeactivations(t)
+	before := r.held()
+	r.fake.subscriptions.scopes = append(r.fake.subscriptions.scopes, scopeSays{ref: "other"})
+	r.fake.subscriptions.scopes[0].outcome = pluginhost.OutcomeFailed
+	r.wants(r.sync(approve(report.Run)), Warning, map[string]int{CountDeactivated: 0})
+	if diff := cmp.Diff(before, r.held()); diff != "" {
+		t.Errorf("held changes (-before +after):\n%s", diff)
+	}
+	r.wants(r.sync(), Warning, nil)
+	if diff := cmp.Diff(before, r.held()); diff != "" {
+		t.Errorf("a run that could not look at them decided about held changes (-before +after):\n%s", diff)
+	}
+	r.fake.lists(customers, tenSubs()[:1]...)
+	r.wants(r.sync(approve(report.Run)), Succeeded, map[string]int{CountDeactivated: 9})
+}
+
+func TestApprovalOfAListingThatFailedLeavesItHeld(t *testing.T) {
+	t.Parallel()
+	r, _, report := heldDeactivations(t)
+	before := r.held()
+	r.fake.subscriptions.refused = &sdk.Error{Class: sdk.ClassTransient, Message: "try later"}
+	failed, err := r.Run(t.Context(), r.request(approve(report.Run)))
+	if err == nil || failed.Outcome != Failed {
+		t.Fatalf("outcome %s, error %v", failed.Outcome, err)
+	}
+	if diff := cmp.Diff(before, r.held()); diff != "" {
+		t.Errorf("held changes (-before +after):\n%s", diff)
+	}
+}
+
+func TestAnEmptyListingOfCustomersIsHeldUntilApproved(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.fake.lists([]sdk.Customer{customer("c1", "Contoso"), customer("c2", "Fabrikam")})
+	r.sync()
+	r.fake.lists(nil)
+	report := r.sync()
+	r.wants(report, Held, map[string]int{CountHeld: 2, CountCustomersGone: 0})
+	r.wants(r.sync(approve(report.Run)), Succeeded, map[string]int{CountCustomersGone: 2, CountHeld: 0})
+	if r.mappingRows()["c1"].GoneAt == nil {
+		t.Error("what was approved was not done")
+	}
+	if r.customerNamed("Contoso").ID == 0 || r.mappingRows()["c1"].CustomerID == nil {
+		t.Error("a customer that is gone lost its mapping")
+	}
+	r.wants(r.sync(), NoChange, nil)
+}
+
+func TestRejectedIsHeldAgainWhileItIsTrue(t *testing.T) {
+	t.Parallel()
+	r, _, report := heldDeactivations(t)
+	tenant, _ := r.ids()
+	n, err := r.Store.RejectHeld(t.Context(), tenant, report.Run, "tester")
+	if err != nil || n != 9 {
+		t.Fatalf("%d rejected, error %v", n, err)
+	}
+	if list := r.held(); len(list) != 0 {
+		t.Errorf("still held: %q", list)
+	}
+	refused, err := r.Run(t.Context(), r.request(approve(report.Run)))
+	var problem *Problem
+	if !errors.As(err, &problem) || problem.Code != "approve.nothing_held" || refused.Outcome != Failed {
+		t.Errorf("approving what was rejected: %v", err)
+	}
+	r.wants(r.sync(), Held, map[string]int{CountHeld: 9})
+	r.wants(r.sync(override(reconcile.GuardDeactivations)), Succeeded, map[string]int{CountDeactivated: 9})
+}
+
+// statuses counts what became of the changes that a run held.
+func (r *rig) statuses(run int64) map[string]int {
+	r.t.Helper()
+	_, module := r.ids()
+	rows, err := r.Store.Changes(r.t.Context(), store.ChangeFilter{ModuleID: module, RunID: run})
+	must(r.t, err)
+	counts := map[string]int{}
+	for _, row := range rows {
+		if row.Guard != "" {
+			counts[row.Status]++
+		}
+	}
+	return counts
+}
