@@ -299,7 +299,7 @@ func (s *Server) controlWorld(r *http.Request, _ string) (any, error) {
 	} else {
 		err = strict(raw, &edits[0])
 	}
-	ids := []string{}
+	var ids []string
 	if err == nil {
 		ids, err = w.Apply(edits...)
 	}

@@ -126,6 +126,7 @@ func (w *World) Apply(edits ...Edit) (ids []string, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	st := w.state.clone()
+	ids = make([]string, 0, len(edits))
 	for i, e := range edits {
 		do, ok := editings[e.Operation]
 		if !ok {
