@@ -115,6 +115,11 @@ func TestAStoppedPluginIsKilledWhenItIsClosed(t *testing.T) {
 	if err := syscall.Kill(p.PID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	// The signal stops one thread after the other; until the last one is, the plugin may still answer and even exit.
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(p.PID(), &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+		t.Fatalf("the plugin did not stop: %v %v", status, err)
+	}
 	if err := p.Close(t.Context()); codeOf(err) != CodeHangs {
 		t.Errorf("close: %v", err)
 	}

@@ -262,6 +262,10 @@ func (p *Process) close(ctx context.Context) error {
 	p.client.Kill()
 	kill.Stop()
 	<-p.child.done
+	if err == nil && p.child.wasKilled() {
+		err = fail(CodeHangs, "Nothing is lost. If it happens again, report it to the plugin's vendor.",
+			"plugin %q was ready to be stopped and did not exit within %s; it was killed", p.spec.Name, exitWait)
+	}
 	p.sink.close()
 	if rmErr := p.dir.remove(); err == nil && rmErr != nil {
 		err = fmt.Errorf("plugin %q: remove its socket: %w", p.spec.Name, rmErr)

@@ -266,7 +266,7 @@ func TestAListingEndsWithItsContext(t *testing.T) {
 
 func TestClosingEndsOpenListingsAndHangingPlugins(t *testing.T) {
 	t.Parallel()
-	for mode, hangs := range map[string]bool{"good": false, "hang-drain": true} {
+	for mode, hangs := range map[string]bool{"good": false, "hang-drain": true, "hang-exit": true} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			p := launch(t, mode, func(s *Spec) { s.DrainTimeout = 500 * time.Millisecond })

@@ -54,7 +54,8 @@ type child struct {
 	pid     int
 	started time.Time
 	reaped  bool
-	killed  bool
+	killed  bool // It was to be killed.
+	forced  bool // It was killed while it still ran, as far as could be seen.
 	state   *os.ProcessState
 	ended   time.Time
 	spoke   spoken
@@ -202,11 +203,19 @@ func (c *child) stop() {
 	defer c.mu.Unlock()
 	c.killed = true
 	if c.cmd != nil && !c.reaped {
+		c.forced = true
 		killGroup(c.pid)
 		_ = c.cmd.Process.Kill()
 	}
 	// Whoever waits for a handshake waits no longer.
 	c.outEnd.Close()
+}
+
+// wasKilled reports whether the process ended because stop killed it. It may be asked once the process is gone.
+func (c *child) wasKilled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.forced && (c.state == nil || !c.state.Success())
 }
 
 // exited reports whether the process is gone and everything it wrote has been read.

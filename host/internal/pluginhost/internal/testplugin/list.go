@@ -8,6 +8,7 @@ import (
 	"log"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"time"
 
@@ -30,9 +31,10 @@ type out struct {
 	stream grpc.ServerStreamingServer[distributorv1.ListSubscriptionsResponse]
 }
 
+// send ends the call, and not the process, when the host does not read any more.
 func (o out) send(e *distributorv1.ListSubscriptionsResponse) {
 	if err := o.stream.Send(e); err != nil {
-		panic(err)
+		runtime.Goexit()
 	}
 }
 

@@ -64,6 +64,9 @@ func main() {
 			return grpc.NewServer(append(opts, grpc.MaxSendMsgSize(64<<20))...)
 		},
 	})
+	if name == "hang-exit" {
+		select {}
+	}
 }
 
 type server struct {
