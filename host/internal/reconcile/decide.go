@@ -69,15 +69,16 @@ func Seen(current *Current, told Observed, customer int64, scopeComplete bool, p
 		return d
 	}
 	d := Decision{Active: current.Active}
+	understood := understand(*current, told)
 	var differences []Difference
-	d.Fields, differences = current.Fields.Merge(told.Fields)
+	d.Fields, differences = current.Fields.Merge(understood.Fields)
 	if current.Customer != customer {
 		d.Changes = append(d.Changes, Moving(current.Customer, customer))
 	}
 	if len(differences) > 0 {
 		d.Changes = append(d.Changes, Change{Kind: Update, Differences: differences, Reason: "the distributor says so"})
 	}
-	if !ended && !current.Active {
+	if !understood.Ended() && !current.Active {
 		d.Active = true
 		d.Changes = append(d.Changes, Change{Kind: Reactivate, Reason: "the distributor lists it again"})
 	}
@@ -87,6 +88,15 @@ func Seen(current *Current, told Observed, customer int64, scopeComplete bool, p
 		d.Changes = append(d.Changes, *end)
 	}
 	return d
+}
+
+// understand gives what the distributor told, with the state we know where it told none, or told of something that had
+// ended only a word that nobody knows: what is not understood is no end, and no return either.
+func understand(current Current, told Observed) Observed {
+	if told.State == StateUnknown && (told.Status == "" || current.Fields.Ended()) {
+		told.State = current.Fields.State
+	}
+	return told
 }
 
 // End decides whether a subscription that the distributor lists becomes inactive; nil if not. Pending: the distributor

@@ -25,6 +25,8 @@ func TestRulesForWhatIsListed(t *testing.T) {
 		edit(&f)
 		return Observed{Fields: f}
 	}
+	cancelled := active
+	cancelled.State, cancelled.Status = StateCancelled, "Cancelled"
 	on := Policy{DeactivateMissing: true, MissingRuns: 1}
 	for name, c := range map[string]struct {
 		current  *Current
@@ -43,7 +45,12 @@ func TestRulesForWhatIsListed(t *testing.T) {
 		"moved":                  {&Current{true, 1, active}, with(func(*Fields) {}), 2, true, on, []Kind{Move}, true, false},
 		"price not told":         {&Current{true, 1, active}, with(func(f *Fields) { f.PartnerCost, f.Currency = "", "" }), 1, true, on, nil, true, false},
 		"suspended stays active": {&Current{true, 1, active}, with(func(f *Fields) { f.State = StateSuspended }), 1, true, on, []Kind{Update}, true, false},
-		"unknown is no end":      {&Current{true, 1, active}, with(func(f *Fields) { f.State = StateUnknown }), 1, true, on, []Kind{Update}, true, false},
+		"unknown is no end":      {&Current{true, 1, active}, with(func(f *Fields) { f.State, f.Status = StateUnknown, "Odd" }), 1, true, on, []Kind{Update}, true, false},
+		"state not told":         {&Current{true, 1, active}, with(func(f *Fields) { f.State = StateUnknown }), 1, true, on, nil, true, false},
+		"unknown is no return":   {&Current{false, 1, cancelled}, with(func(f *Fields) { f.State, f.Status = StateUnknown, "4" }), 1, true, on, []Kind{Update}, false, false},
+		"ended, then not told":   {&Current{false, 1, cancelled}, with(func(f *Fields) { f.State = StateUnknown }), 1, true, on, nil, false, false},
+		"a state was never told": {&Current{false, 1, Fields{Name: "Premium", State: StateUnknown}}, Observed{Fields: Fields{State: StateUnknown}}, 1, true, on, []Kind{Reactivate}, true, false},
+		"pending, then unclear":  {&Current{true, 1, cancelled}, with(func(f *Fields) { f.State = StateUnknown }), 1, true, on, nil, true, false},
 		"ended, complete":        {&Current{true, 1, active}, with(func(f *Fields) { f.State = StateExpired }), 1, true, on, []Kind{Update, Deactivate}, false, false},
 		"ended, incomplete":      {&Current{true, 1, active}, with(func(f *Fields) { f.State = StateExpired }), 1, false, on, []Kind{Update}, true, true},
 		"ended, not allowed":     {&Current{true, 1, active}, with(func(f *Fields) { f.State = StateExpired }), 1, true, Policy{}, []Kind{Update}, true, true},
