@@ -14,28 +14,7 @@ import (
 	"strings"
 )
 
-// controlPrefix is the path of the control endpoint, which is JSON over HTTP:
-//
-//	GET    /_control/                 what there is: day, counts, names
-//	GET    /_control/requests         the calls so far; ?writes=true only those that write
-//	DELETE /_control/requests         forget them
-//	GET    /_control/switches         the switches as they stand
-//	PUT    /_control/switches         set them; what is not named goes back
-//	PATCH  /_control/switches         set those that are named
-//	DELETE /_control/switches         put all back, special ones too
-//	PATCH  /_control/switches/{name}  the same for one endpoint or id only
-//	GET    /_control/faults           the faults, with how often each struck
-//	POST   /_control/faults           add one; its number comes back
-//	DELETE /_control/faults           take all away
-//	DELETE /_control/faults/{number}  take one away
-//	GET    /_control/day              the day
-//	PUT    /_control/day              go to a day: {"day": 2}
-//	POST   /_control/world            one Edit, or several in an array; their ids come back
-//	DELETE /_control/tokens           make every token worthless
-//	POST   /_control/reset            switches, faults, script, calls and tokens as at the start, and day 1
-//
-// Errors are objects with error. Callers must be on the loopback interface and
-// no web page. Neither the client's secret nor a token is ever sent.
+// controlPrefix is the path of the control endpoint; WithControl describes it.
 const controlPrefix = "/_control/"
 
 // problem is an error of the control endpoint with its status.

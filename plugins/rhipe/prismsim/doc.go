@@ -8,5 +8,9 @@
 // A [Server] serves a [Source]: either a [World], small and edited while it is
 // served, or a [Generated] one of any size, computed while it is streamed.
 // [Switches] change the shape of good answers, a [Fault] spoils an answer, and
-// a script ([Server.Script]) does either at a given call.
+// a script ([Server.Script]) does either at a given call. [Server.Requests]
+// tells what a client has asked for, and [Server.Writes] what it should not.
+//
+// The command in cmd/prismsim serves it as a program, which is steered over
+// HTTP by the control endpoint; see [WithControl].
 package prismsim

@@ -72,7 +72,28 @@ func WithClock(now func() time.Time) Option { return func(s *Server) { s.clock =
 func WithLogger(l hclog.Logger) Option { return func(s *Server) { s.logger = l } }
 
 // WithControl opens the control endpoint under /_control/ to callers on the
-// loopback interface.
+// loopback interface. It is JSON over HTTP:
+//
+//	GET    /_control/                 what there is: day, counts, names
+//	GET    /_control/requests         the calls so far; ?writes=true only those that write
+//	DELETE /_control/requests         forget them
+//	GET    /_control/switches         the Switches as they stand
+//	PUT    /_control/switches         set them; what is not named goes back
+//	PATCH  /_control/switches         set those that are named
+//	DELETE /_control/switches         put all back, special ones too
+//	PATCH  /_control/switches/{name}  as SetFor, for one endpoint or id only
+//	GET    /_control/faults           the faults, with how often each struck
+//	POST   /_control/faults           add a Fault; its number comes back
+//	DELETE /_control/faults           take all away
+//	DELETE /_control/faults/{number}  take one away
+//	GET    /_control/day              the day
+//	PUT    /_control/day              go to a day: {"day": 2}
+//	POST   /_control/world            one Edit, or several in an array; their ids come back
+//	DELETE /_control/tokens           make every token worthless
+//	POST   /_control/reset            day 1, no switches, faults, script, tokens, calls
+//
+// Errors are objects with error. Callers must be on the loopback interface and
+// no web page. Neither the client's secret nor a token is ever sent.
 func WithControl() Option { return func(s *Server) { s.controlled = true } }
 
 // New returns a server of a source. It panics when a credential is empty.

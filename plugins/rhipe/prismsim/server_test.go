@@ -140,7 +140,7 @@ func TestScript(t *testing.T) {
 			w.Rename(fabrikamID, "Fabrikam again")
 			s.Fail(prismsim.Fault{Endpoint: prismsim.Me, Status: 418})
 		}},
-		prismsim.Step{After: prismsim.Tenants, ID: splaID, Do: note("another id")},
+		prismsim.Step{After: prismsim.Tenants, ID: splaID, Calls: 2, Do: note("another id")},
 		prismsim.Step{Calls: 1, Do: note("any call")},
 	)
 	name := func() string { return dig(t, c.list(customersPath), 1, "CustomerName").(string) }
@@ -158,6 +158,10 @@ func TestScript(t *testing.T) {
 	c.get(tenantsPath)
 	if c.s.ScriptDone() || len(took) != 1 {
 		t.Errorf("steps taken: %v", took)
+	}
+	c.get("/api/v2/contractagreements/" + splaID + "/tenants")
+	if len(took) != 1 {
+		t.Errorf("the second step was taken too early: %v", took)
 	}
 	c.get("/api/v2/contractagreements/" + splaID + "/tenants")
 	c.get("/api/v1/nothing")
