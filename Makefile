@@ -13,6 +13,12 @@ export CGO_ENABLED ?= 0
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
+## run: three days in a tenant's life, against the bundled simulator of PRISM
+run: build
+	$(GO) build -o bin/prismsim ./plugins/rhipe/prismsim/cmd/prismsim
+	$(GO) build -o bin/tallyman-demo ./host/cmd/tallyman-demo
+	@bin/tallyman-demo
+
 ## build: build tallyman and its plugins into bin/
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o bin/tallyman ./host/cmd/tallyman
@@ -25,6 +31,11 @@ test:
 ## race: run all tests with the race detector, in random order (needs a C compiler)
 race:
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -p 2 -timeout 20m ./...
+
+## bench: what a run costs, as ratios to the floors of this machine (several minutes)
+bench: build
+	$(GO) build -o bin/tallyman-bench ./host/cmd/tallyman-bench
+	bin/tallyman-bench -rhipe bin/plugins/tallyman-plugin-rhipe $(BENCHFLAGS)
 
 ## vet: the compiler's own checks
 vet:
@@ -66,4 +77,4 @@ check: build vet fmt-check proto-lint proto-breaking generated race
 clean:
 	rm -rf bin
 
-.PHONY: help build test race vet fmt fmt-check generate generated proto-lint proto-breaking proto-baseline check clean
+.PHONY: help run bench build test race vet fmt fmt-check generate generated proto-lint proto-breaking proto-baseline check clean
