@@ -30,14 +30,16 @@ func (a Address) Usable() bool {
 	return a.Line1+a.Line2+a.Line3 != "" && a.City+a.PostalCode != ""
 }
 
-// Replaces gives the address the main site should have, and whether that differs from the one it has.
-// A country the distributor does not tell is kept.
+// Replaces gives the address the main site should have, and whether that differs from the one it has. A country the
+// distributor does not tell is kept, and so is its name where the code is the same: names of one country differ.
 func (a Address) Replaces(current Address) (Address, bool) {
 	wanted, have := a.Clean(), current.Clean()
-	if wanted.CountryCode == "" {
-		wanted.CountryCode = have.CountryCode
-	}
-	if wanted.Country == "" {
+	switch {
+	case wanted.CountryCode != "" && strings.EqualFold(wanted.CountryCode, have.CountryCode):
+		wanted.CountryCode, wanted.Country = have.CountryCode, have.Country
+	case wanted.CountryCode == "" && (wanted.Country == "" || wanted.Country == have.Country):
+		wanted.CountryCode, wanted.Country = have.CountryCode, have.Country
+	case wanted.Country == "" && have.CountryCode == "":
 		wanted.Country = have.Country
 	}
 	return wanted, wanted != have

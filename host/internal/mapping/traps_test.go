@@ -94,3 +94,30 @@ func TestAddressesReplaceOnlyWhenTheyAreWhole(t *testing.T) {
 		})
 	}
 }
+
+func TestACountryGoesByItsCode(t *testing.T) {
+	t.Parallel()
+	at := func(code, country string) Address {
+		return Address{Line1: "1 Old Street", City: "Sydney", PostalCode: "2000", CountryCode: code, Country: country}
+	}
+	for name, c := range map[string]struct {
+		have, told, want Address
+	}{
+		"the same code, another name":   {at("AU", "Commonwealth of Australia"), at("AU", "Australia"), at("AU", "Commonwealth of Australia")},
+		"the same code, no name here":   {at("AU", ""), at("AU", "Australia"), at("AU", "")},
+		"the same code in another case": {at("au", ""), at("AU", ""), at("au", "")},
+		"another code":                  {at("AU", "Australia"), at("NZ", "New Zealand"), at("NZ", "New Zealand")},
+		"another code without a name":   {at("AU", "Australia"), at("NZ", ""), at("NZ", "")},
+		"nothing told":                  {at("AU", "Australia"), at("", ""), at("AU", "Australia")},
+		"only the same name told":       {at("AU", "Australia"), at("", "Australia"), at("AU", "Australia")},
+		"only another name told":        {at("AU", "Australia"), at("", "New Zealand"), at("", "New Zealand")},
+		"a code where there was none":   {at("", "Australia"), at("AU", ""), at("AU", "Australia")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got, differs := c.told.Replaces(c.have); got != c.want || differs != (c.want != c.have) {
+				t.Errorf("got %+v (differs %v), want %+v", got, differs, c.want)
+			}
+		})
+	}
+}
