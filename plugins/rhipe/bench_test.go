@@ -39,7 +39,7 @@ func BenchmarkTenants(b *testing.B) {
 	for b.Loop() {
 		r := &reader{
 			directory: newDirectory(), agreement: agreement{"A", "Microsoft CSP"}, terms: &terms, problems: &problems{},
-			send: func(sdk.Subscription) error { n++; return nil },
+			send: func(sdk.Subscription) error { n++; return nil }, sawAddons: func(bool) error { return nil },
 		}
 		err := rest.ReadList(bytes.NewReader(list.Bytes()), func(v rest.Value) error {
 			t, ok := r.tenant(v)

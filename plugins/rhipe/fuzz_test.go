@@ -54,21 +54,22 @@ func FuzzTenants(f *testing.F) {
 	f.Add([]byte(`[{"tenantid":1,"CustomerId":"c","Subscriptions":[{"SubscriptionId":"a","AddonSubscriptions":[{"SubscriptionId":"a"}]}]}]`), []byte(`{}`))
 	f.Fuzz(func(t *testing.T, text, more []byte) {
 		var found problems
+		send := func(s sdk.Subscription) error {
+			if s.Ref == "" || s.CustomerRef == "" || len(s.Items) != 1 {
+				t.Errorf("%+v", s)
+			}
+			for _, text := range []string{s.Ref, s.CustomerRef, s.Name, s.Status, s.ParentRef, s.Items[0].Unit, s.BillingTerm.Raw} {
+				checkText(t, text)
+			}
+			if s.Items[0].Charge == sdk.ChargeUsage && !s.Items[0].Quantity.IsAbsent() {
+				t.Error("metered use has a quantity")
+			}
+			return nil
+		}
 		r := &reader{
 			directory: newDirectory(), agreement: agreement{"A", "Microsoft CSP"}, terms: &termFields{term: []string{"TermDuration"}, end: []string{"EndDate"}, autoRenew: []string{"AutoRenew"}},
 			problems: &found, extras: &extras{}, wants: func(string) bool { return true },
-			send: func(s sdk.Subscription) error {
-				if s.Ref == "" || s.CustomerRef == "" || len(s.Items) != 1 {
-					t.Errorf("%+v", s)
-				}
-				for _, text := range []string{s.Ref, s.CustomerRef, s.Name, s.Status, s.ParentRef, s.Items[0].Unit, s.BillingTerm.Raw} {
-					checkText(t, text)
-				}
-				if s.Items[0].Charge == sdk.ChargeUsage && !s.Items[0].Quantity.IsAbsent() {
-					t.Error("metered use has a quantity")
-				}
-				return nil
-			},
+			send: send, sendAddon: send, sawAddons: func(bool) error { return nil },
 		}
 		var d *details
 		if v, err := rest.ParseValue(more); err == nil {

@@ -129,21 +129,35 @@ func (c *connection) ListSubscriptions(ctx context.Context, req sdk.ListRequest,
 	}
 	for _, a := range agreements {
 		count()
-		err := out.Scope(ctx, a.scopeRef(), a.name(), func(s *sdk.SubscriptionScope) error {
-			return c.readAgreement(ctx, s, a, d, req)
-		})
-		if err != nil {
+		if err := c.listAgreement(ctx, out, a, d, req); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *connection) readAgreement(ctx context.Context, s *sdk.SubscriptionScope, a agreement, d *directory, req sdk.ListRequest) error {
+// listAgreement sends the subscriptions of an agreement in one scope and what is nested in them in another.
+func (c *connection) listAgreement(ctx context.Context, out *sdk.SubscriptionListing, a agreement, d *directory, req sdk.ListRequest) error {
 	var found problems
-	defer func() { found.report(s) }()
+	addons := newAddonScope(ctx, out, a)
+	read := error(sdk.Errorf(sdk.ClassInternal, "%s was not read to its end", a.name()))
+	err := out.Scope(ctx, a.scopeRef(), a.name(), func(s *sdk.SubscriptionScope) error {
+		defer found.report(s)
+		read = c.readAgreement(ctx, s, addons, a, d, req, &found)
+		return read
+	})
+	if endErr := addons.close(&found, read); err == nil {
+		err = endErr
+	}
+	return err
+}
+
+func (c *connection) readAgreement(ctx context.Context, s *sdk.SubscriptionScope, addons *addonScope, a agreement, d *directory, req sdk.ListRequest, found *problems) error {
 	newReader := func(x *extras) *reader {
-		return &reader{directory: d, agreement: a, terms: &c.terms, problems: &found, extras: x, send: s.Send, wants: req.Wants}
+		return &reader{
+			directory: d, agreement: a, terms: &c.terms, problems: found, extras: x, wants: req.Wants,
+			send: s.Send, sendAddon: addons.send, sawAddons: addons.saw,
+		}
 	}
 	enriched := c.settings.FetchTenantDetails || c.settings.FetchPrices || c.settings.FetchAzureUsage
 	var kept []tenant

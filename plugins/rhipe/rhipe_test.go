@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -131,19 +132,19 @@ func TestSubscriptionsAreReadWhole(t *testing.T) {
 			Extra: extra("t1.onmicrosoft.example", "tenant_status", "1"),
 		},
 		{
+			Ref: "S-3", CustomerRef: "C3", TenantRef: "T3", Vendor: "Microsoft", State: sdk.StateUnknown, Status: "Frozen",
+			Items: []sdk.Item{{Unit: "Boxes"}}, Extra: extra("t3.onmicrosoft.example"),
+		},
+		{
 			Ref: "S-2a", CustomerRef: "C1", TenantRef: "T1", ParentRef: "S-2", Name: "Audio Conferencing", Vendor: "Microsoft", State: sdk.StateSuspended, Status: "suspended",
 			Items: []sdk.Item{{Quantity: dec("5"), Unit: "Licenses", Charge: sdk.ChargeRecurring, PartnerCost: sdk.Money{Amount: dec("4.9")}, PricePer: sdk.PricePerUnit}},
 			Extra: extra("t1.onmicrosoft.example", "tenant_status", "1"),
-		},
-		{
-			Ref: "S-3", CustomerRef: "C3", TenantRef: "T3", Vendor: "Microsoft", State: sdk.StateUnknown, Status: "Frozen",
-			Items: []sdk.Item{{Unit: "Boxes"}}, Extra: extra("t3.onmicrosoft.example"),
 		},
 	}
 	if diff := cmp.Diff(want, got.records, cmpopts.EquateComparable(sdk.Decimal{})); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{agreementA}, got.scopes); diff != "" {
+	if diff := cmp.Diff([]string{agreementA, agreementA + "/add-ons"}, got.scopes); diff != "" {
 		t.Error(diff)
 	}
 	if got.outcome(agreementA) != "complete" || len(got.warnings) > 0 {
@@ -210,7 +211,7 @@ func TestAgreementsAreConfiguredOrFound(t *testing.T) {
 		texts[tenantsB] = `[]`
 		p := newPrism(t, texts)
 		got := connected(t, p.URL, map[string]any{"contract_agreement_ids": []string{agreementB, strings.ToUpper(agreementB)}}).listSubscriptions()
-		if diff := cmp.Diff([]string{agreementB}, got.scopes); diff != "" {
+		if diff := cmp.Diff([]string{agreementB, agreementB + "/add-ons"}, got.scopes); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -338,6 +339,41 @@ func TestAnAddOnListedTwiceIsSentOnce(t *testing.T) {
 	}
 	if s := got.record("A-2").State; s != sdk.StateSuspended {
 		t.Errorf("an add-on's own status is not kept: %v", s)
+	}
+}
+
+// Whether the list tells add-ons at all is not certain. Where it does not, none may be taken as ended: their scope is then
+// not part of the listing.
+func TestTheScopeOfAddOns(t *testing.T) {
+	t.Parallel()
+	const addons = agreementA + "/add-ons"
+	tenants := func(subscriptions string) string {
+		return `[{"TenantId":"T1","CustomerId":"C1","Subscriptions":[` + subscriptions + `]}]`
+	}
+	for name, test := range map[string]struct{ answer, outcome, refs string }{
+		"told":                         {tenants(`{"SubscriptionId":"S","AddonSubscriptions":[{"SubscriptionId":"A"}]}`), "complete", "S A"},
+		"there are none":               {tenants(`{"SubscriptionId":"S","AddonSubscriptions":null}`), "complete", "S"},
+		"the member is nowhere":        {tenants(`{"SubscriptionId":"S"},{"SubscriptionId":"S2"}`), "", "S S2"},
+		"the member is somewhere":      {tenants(`{"SubscriptionId":"S"},{"SubscriptionId":"S2","AddonSubscriptions":[]}`), "complete", "S S2"},
+		"no subscription at all":       {tenants(``), "complete", ""},
+		"a record was lost":            {tenants(`{"SubscriptionId":"S","AddonSubscriptions":null},{}`), "partial", "S"},
+		"an add-on was lost":           {tenants(`{"SubscriptionId":"S","AddonSubscriptions":[{"SubscriptionId":"A"},{}]}`), "partial", "S A"},
+		"the list was cut":             {strings.TrimSuffix(tenants(`{"SubscriptionId":"S","AddonSubscriptions":[{"SubscriptionId":"A"}]}`), "]"), "failed", "S A"},
+		"the list was cut, none known": {strings.TrimSuffix(tenants(``), "]"), "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			texts := account()
+			texts[tenantsA] = test.answer
+			got := connected(t, newPrism(t, texts).URL, nil).listSubscriptions()
+			outcome := ""
+			if slices.Contains(got.scopes, addons) {
+				outcome = got.outcome(addons)
+			}
+			if outcome != test.outcome || got.refs() != test.refs {
+				t.Errorf("outcome %q, records %q, want %q, %q", outcome, got.refs(), test.outcome, test.refs)
+			}
+		})
 	}
 }
 

@@ -28,6 +28,9 @@ type reader struct {
 	problems  *problems
 	extras    *extras
 	send      func(sdk.Subscription) error
+	// sendAddon sends what is nested in another subscription; sawAddons is told of each one whether it has the member for that.
+	sendAddon func(sdk.Subscription) error
+	sawAddons func(told bool) error
 	wants     func(customerRef string) bool
 
 	object   rest.Object
@@ -135,8 +138,12 @@ func (r *reader) subscription(t *tenant, v rest.Value, parent string, parentStat
 		r.problems.lost("subscription.without_id", "%s of tenant %s (%s) has no SubscriptionId (name %q)", kind, t.id, t.domain, o.Text("FriendlyName", "ProductName"))
 		return nil
 	}
+	send := r.sendAddon
 	if parent == "" {
-		parent = own[strings.ToLower(ref)]
+		send, parent = r.send, own[strings.ToLower(ref)]
+		if err := r.sawAddons(o.Has("AddonSubscriptions") || details.of(ref).Has("AddonSubscriptions")); err != nil {
+			return err
+		}
 	}
 	ok := r.decode(t, o, ref, parent, details)
 	state, status := r.record.State, r.record.Status
@@ -145,7 +152,7 @@ func (r *reader) subscription(t *tenant, v rest.Value, parent string, parentStat
 		r.record.State, r.record.Status = state, status
 	}
 	if ok {
-		if err := r.send(r.record); err != nil {
+		if err := send(r.record); err != nil {
 			return err
 		}
 		r.sent++
