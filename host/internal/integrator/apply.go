@@ -72,7 +72,7 @@ func (r *run) write(ctx context.Context, tx *store.Tx) error {
 	if err := w.settleHeld(ctx); err != nil {
 		return err
 	}
-	if err := tx.InsertChanges(ctx, w.changes); err != nil {
+	if err := w.flushChanges(ctx, 1); err != nil {
 		return err
 	}
 	// If one listing could not be used the run has failed, and what the other one said is applied all the same.
@@ -99,24 +99,32 @@ func (w *writer) record(c Change) bool {
 	return c.Guard == ""
 }
 
+// flushChanges writes the changes that were collected, if they are that many.
+func (w *writer) flushChanges(ctx context.Context, least int) error {
+	if w.tx == nil || len(w.changes) < least {
+		return nil
+	}
+	err := w.tx.InsertChanges(ctx, w.changes)
+	w.changes = w.changes[:0]
+	return err
+}
+
+// countOf names the count of a change, by entity and kind. Other changes are only counted as applied.
+var countOf = map[[2]string]string{
+	{EntityCustomer, kindCreate}:                       CountCustomersCreated,
+	{EntityMapping, kindMap}:                           CountCustomersMapped,
+	{EntitySite, kindUpdate}:                           CountAddressesUpdated,
+	{EntitySubscription, string(reconcile.Create)}:     CountCreated,
+	{EntitySubscription, string(reconcile.Update)}:     CountUpdated,
+	{EntitySubscription, string(reconcile.Move)}:       CountMoved,
+	{EntitySubscription, string(reconcile.Deactivate)}: CountDeactivated,
+	{EntitySubscription, string(reconcile.Reactivate)}: CountReactivated,
+}
+
 // countChange counts a change that is made.
 func (w *writer) countChange(c Change) {
 	w.count(CountApplied, 1)
-	name := map[string]string{
-		EntityCustomer + kindCreate:                          CountCustomersCreated,
-		EntityMapping + kindMap:                              CountCustomersMapped,
-		EntitySite + kindUpdate:                              CountAddressesUpdated,
-		EntitySubscription + string(reconcile.Create):        CountCreated,
-		EntitySubscription + string(reconcile.Update):        CountUpdated,
-		EntitySubscription + string(reconcile.Move):          CountMoved,
-		EntitySubscription + string(reconcile.Deactivate):    CountDeactivated,
-		EntitySubscription + string(reconcile.Reactivate):    CountReactivated,
-		EntityDistributorCustomer + kindFlag:                 "",
-		EntityDistributorCustomer + kindRename:               "",
-		EntityTopLevel + kindCreate:                          "",
-		EntityDistributorCustomer + string(reconcile.Update): "",
-	}[c.Entity+c.Kind]
-	if name != "" {
+	if name := countOf[[2]string{c.Entity, c.Kind}]; name != "" {
 		w.count(name, 1)
 	}
 }

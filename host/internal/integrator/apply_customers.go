@@ -23,6 +23,9 @@ func (w *writer) customers(ctx context.Context) error {
 			c.EntityID, c.CustomerID = step.ids(c)
 			w.record(c)
 		}
+		if err := w.flushChanges(ctx, chunk); err != nil {
+			return err
+		}
 		if step.mapAs != "" && step.placed() {
 			mappings = append(mappings, store.Mapping{
 				DistributorCustomerID: step.row.ID, CustomerID: step.customerID(), Origin: step.mapAs, Who: w.req.Who, CreatedAt: w.started,

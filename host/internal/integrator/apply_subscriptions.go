@@ -176,10 +176,10 @@ func (w *writer) flush(ctx context.Context) error {
 	if err := w.tx.UpdateDistributorSubscriptions(ctx, w.rows); err != nil {
 		return err
 	}
-	if err := w.tx.InsertChanges(ctx, w.changes); err != nil {
+	if err := w.flushChanges(ctx, 1); err != nil {
 		return err
 	}
-	w.changes, w.newSubs, w.subs, w.newRows, w.rows = w.changes[:0], w.newSubs[:0], w.subs[:0], w.newRows[:0], w.rows[:0]
+	w.newSubs, w.subs, w.newRows, w.rows = w.newSubs[:0], w.subs[:0], w.newRows[:0], w.rows[:0]
 	w.ofNewSub, w.ofNewChange = w.ofNewSub[:0], w.ofNewChange[:0]
 	return nil
 }

@@ -54,7 +54,7 @@ func (r *run) guardCustomers(ctx context.Context) error {
 			}
 		}
 	}
-	if why, hold := limits.HoldEmpty(len(p.gone), len(r.customers.list), "customers"); hold {
+	if why, hold := limits.HoldEmpty(len(p.gone), p.listed, "customers"); hold {
 		for _, step := range p.gone {
 			flag := &step.changes[0]
 			if p.approved[flag.fingerprint()] {

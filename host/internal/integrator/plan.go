@@ -20,6 +20,8 @@ type plan struct {
 	creations []*customerStep
 	// gone are distributor customers that a complete listing no longer has.
 	gone []*customerStep
+	// listed is how many distributor customers were listed.
+	listed int
 	// mappedBefore is how many distributor customers were mapped before the run.
 	mappedBefore int
 	firstImport  bool
@@ -37,7 +39,7 @@ type plan struct {
 // customerStep is what happens with one distributor customer.
 type customerStep struct {
 	key string
-	// told is what the listing said; nil when it did not have the customer.
+	// told is what the listing said; nil when it did not have the customer, and once everything is decided.
 	told *sdk.Customer
 	// row is its row as it will be; row.ID is zero for a new one. write: the row has to be written.
 	row   store.DistributorCustomer

@@ -44,7 +44,20 @@ func (r *run) planCustomers(ctx context.Context) error {
 	for _, step := range p.byKey {
 		step.name = names.of[step.customer]
 	}
-	return r.planAddresses(ctx)
+	if err := r.planAddresses(ctx); err != nil {
+		return err
+	}
+	r.forgetListed()
+	return nil
+}
+
+// forgetListed gives back the memory of what was listed, once everything about customers is decided.
+func (r *run) forgetListed() {
+	r.planned.listed = len(r.customers.list)
+	r.customers.list, r.customers.byKey = nil, nil
+	for _, step := range r.planned.customers {
+		step.told = nil
+	}
 }
 
 // customerNames are the customers' names by id, and the mapped customer of each distributor customer by key.
