@@ -56,6 +56,11 @@ type place struct {
 	sim   *prismsim.Server
 	world *prismsim.World // nil with another source
 	env   map[string]string
+	// tmp is where temporary files go. It also tells the processes of this place from those of others.
+	tmp string
+	// settings are more lines of the module's settings, lease is how long a dead run blocks the module: configure writes them.
+	settings []string
+	lease    string
 	// printed is all that every command printed.
 	printed bytes.Buffer
 }
@@ -64,8 +69,21 @@ type place struct {
 // as `customers { unmatched = "create" }`, go into the module.
 func newPlace(t *testing.T, source prismsim.Source, blocks ...string) *place {
 	t.Helper()
+	return newPlaceWith(t, source, nil, blocks...)
+}
+
+// newPlaceWith is newPlace with more lines of settings.
+func newPlaceWith(t *testing.T, source prismsim.Source, settings []string, blocks ...string) *place {
+	t.Helper()
 	sim := prismsim.StartFor(t, source, prismsim.WithCredentials(prismsim.DemoClientID, secret))
-	p := &place{t: t, dir: t.TempDir(), sim: sim, env: map[string]string{"PRISM_URL": sim.APIURL(), "RHIPE_CLIENT_SECRET": secret}}
+	p := &place{t: t, dir: t.TempDir(), sim: sim, settings: settings, lease: "2s"}
+	// Short, since a socket's path must be.
+	tmp, err := os.MkdirTemp("", "tallyman-place-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(tmp) })
+	p.tmp, p.env = tmp, map[string]string{"PRISM_URL": sim.APIURL(), "RHIPE_CLIENT_SECRET": secret, "TMPDIR": tmp}
 	p.world, _ = source.(*prismsim.World)
 	p.configure(blocks...)
 	p.run(0, "plugin", "lock")
@@ -77,7 +95,7 @@ func (p *place) configure(blocks ...string) {
 	p.t.Helper()
 	p.write("tallyman.hcl", fmt.Sprintf(`
 plugins { directory = %q }
-runs { lease = "2s" }
+runs { lease = %q }
 tenant "acme" {
   display_name = "Acme IT"
   module "rhipe" {
@@ -88,11 +106,12 @@ tenant "acme" {
       token_url     = "${env("PRISM_URL")}/core/connect/token"
       max_attempts  = 2
       retry_wait    = "10ms"
+      %s
     }
     %s
   }
 }
-`, filepath.Join(binaries, "plugins"), prismsim.DemoClientID, strings.Join(blocks, "\n    ")))
+`, filepath.Join(binaries, "plugins"), p.lease, prismsim.DemoClientID, strings.Join(p.settings, "\n      "), strings.Join(blocks, "\n    ")))
 }
 
 func (p *place) write(name, text string) string {
