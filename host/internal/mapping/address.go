@@ -31,7 +31,8 @@ func (a Address) Usable() bool {
 }
 
 // Replaces gives the address the main site should have, and whether that differs from the one it has. A country the
-// distributor does not tell is kept, and so is its name where the code is the same: names of one country differ.
+// distributor does not tell is kept, and so is its name where the code is the same: names of one country differ. A region
+// it does not tell is kept as long as town and postal code stay.
 func (a Address) Replaces(current Address) (Address, bool) {
 	wanted, have := a.Clean(), current.Clean()
 	switch {
@@ -41,6 +42,9 @@ func (a Address) Replaces(current Address) (Address, bool) {
 		wanted.CountryCode, wanted.Country = have.CountryCode, have.Country
 	case wanted.Country == "" && have.CountryCode == "":
 		wanted.Country = have.Country
+	}
+	if wanted.Region == "" && wanted.City == have.City && wanted.PostalCode == have.PostalCode {
+		wanted.Region = have.Region
 	}
 	return wanted, wanted != have
 }

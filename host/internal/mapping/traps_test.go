@@ -121,3 +121,24 @@ func TestACountryGoesByItsCode(t *testing.T) {
 		})
 	}
 }
+
+func TestARegionThatIsNotToldIsKeptWithinTheTown(t *testing.T) {
+	t.Parallel()
+	have := Address{Line1: "1 Old Street", City: "Sydney", PostalCode: "2000", Region: "NSW"}
+	for name, c := range map[string]struct {
+		told   Address
+		region string
+	}{
+		"not told":                {Address{Line1: "1 Old Street", City: "Sydney", PostalCode: "2000"}, "NSW"},
+		"another street":          {Address{Line1: "2 New Street", City: "Sydney", PostalCode: "2000"}, "NSW"},
+		"another one told":        {Address{Line1: "1 Old Street", City: "Sydney", PostalCode: "2000", Region: "New South Wales"}, "New South Wales"},
+		"another town, none told": {Address{Line1: "1 Old Street", City: "Perth", PostalCode: "6000"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got, _ := c.told.Replaces(have); got.Region != c.region {
+				t.Errorf("region %q, want %q", got.Region, c.region)
+			}
+		})
+	}
+}
