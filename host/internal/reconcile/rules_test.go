@@ -71,9 +71,14 @@ func TestRulesForWhatIsListed(t *testing.T) {
 
 func TestMeteredUseHasNoQuantity(t *testing.T) {
 	t.Parallel()
-	d := Seen(&Current{true, 1, Fields{Name: "Azure", Quantity: "1"}}, Observed{Fields: Fields{Name: "Azure", Quantity: "9", Charge: ChargeUsage}}, 1, true, Policy{})
-	if d.Fields.Quantity != "" {
-		t.Errorf("quantity %q, want none", d.Fields.Quantity)
+	for name, c := range map[string]struct{ known, told, want Fields }{
+		"metered":                     {Fields{Quantity: "1"}, Fields{Quantity: "9", Charge: ChargeUsage}, Fields{Charge: ChargeUsage}},
+		"known to be, not told again": {Fields{Charge: ChargeUsage}, Fields{Quantity: "9"}, Fields{Charge: ChargeUsage}},
+		"no longer metered":           {Fields{Charge: ChargeUsage}, Fields{Quantity: "9", Charge: "recurring"}, Fields{Quantity: "9", Charge: "recurring"}},
+	} {
+		if d := Seen(&Current{true, 1, c.known}, Observed{Fields: c.told}, 1, true, Policy{}); d.Fields != c.want {
+			t.Errorf("%s: %+v, want %+v", name, d.Fields, c.want)
+		}
 	}
 }
 

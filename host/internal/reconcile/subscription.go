@@ -4,6 +4,8 @@
 // It knows no database and no plugin: facts in, changes out.
 package reconcile
 
+import "cmp"
+
 // Observed is a subscription as the distributor gave it: one item of it, where it has several.
 // Its JSON form is what is stored as the distributor's record.
 type Observed struct {
@@ -107,13 +109,14 @@ type Difference struct{ Field, Before, After string }
 // Merge gives the fields our record should have after the distributor said told, and how they differ from what it has.
 //
 // What the distributor does not tell is kept: a reading without a price does not make the price zero. The one exception
-// is metered use, which has no quantity even where one was known.
+// is metered use, which has no quantity even where one was known, or where it is not told this time that it is metered.
 func (f Fields) Merge(told Fields) (Fields, []Difference) {
 	merged := f
+	metered := cmp.Or(told.Charge, f.Charge) == ChargeUsage
 	var differences []Difference
 	for _, field := range fieldTable {
 		have, want := field.of(&merged), *field.of(&told)
-		if field.name == "quantity" && told.Charge == ChargeUsage {
+		if field.name == "quantity" && metered {
 			want = ""
 		} else if want == "" {
 			continue
