@@ -23,7 +23,7 @@ import (
 //
 // Call it from one goroutine.
 type ConnectionTest struct {
-	ctx       context.Context
+	ctx       context.Context //nolint:containedctx // it lives as long as one call
 	secrets   *redactor
 	recovered func(call string, value any) *Error
 	steps     []*distributorv1.TestStep

@@ -59,13 +59,13 @@ var (
 func (p Plugin[S]) check() (description, error) {
 	var problems []error
 	if !pluginName.MatchString(p.Name) {
-		problems = append(problems, fmt.Errorf("Name %q is not of the form [a-z0-9][a-z0-9-]*", p.Name))
+		problems = append(problems, fmt.Errorf("field Name %q is not of the form [a-z0-9][a-z0-9-]*", p.Name))
 	}
 	if !pluginVersion.MatchString(p.Version) {
-		problems = append(problems, fmt.Errorf("Version %q is not a semantic version such as 1.0.0", p.Version))
+		problems = append(problems, fmt.Errorf("field Version %q is not a semantic version such as 1.0.0", p.Version))
 	}
 	if p.Connect == nil {
-		problems = append(problems, errors.New("Connect is missing"))
+		problems = append(problems, errors.New("field Connect is missing"))
 	}
 	settings, err := settingsOf(reflect.TypeFor[S]())
 	if err != nil {

@@ -498,7 +498,7 @@ func TestListingGivesUpWithItsHost(t *testing.T) {
 			close(started)
 			for i := 0; ; i++ {
 				if err := s.Send(numbered(i)); err != nil {
-					return nil // Swallowed by the plugin: Scope must tell it nevertheless.
+					return nil //nolint:nilerr // swallowed by the plugin: Scope must tell it nevertheless
 				}
 			}
 		})

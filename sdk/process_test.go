@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		defer os.RemoveAll(dir)
+		defer os.RemoveAll(dir) //nolint:errcheck // a leftover in the temporary folder harms nobody
 		testPlugin = filepath.Join(dir, "tallyman-plugin-test")
 		if runtime.GOOS == "windows" {
 			testPlugin += ".exe"

@@ -176,7 +176,7 @@ func TestAPanicEndsTheCallAndNotThePlugin(t *testing.T) {
 	}}
 	d.subscriptions = func(context.Context, sdk.ListRequest, *sdk.SubscriptionListing) error {
 		var m map[string]int
-		m["x"] = 1
+		m["x"] = 1 //nolint:staticcheck // a panic as vendors make it
 		return nil
 	}
 	panics := true

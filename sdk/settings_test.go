@@ -48,7 +48,7 @@ type everySetting struct {
 		} `setting:"deep"`
 	} `setting:"paths"`
 	Unset    string `setting:"-"`
-	internal int
+	internal int    //nolint:unused // neither exported nor tagged: no setting
 }
 
 func settingsPlugin(got *everySetting, validate func(everySetting) []sdk.Diagnostic) sdk.Plugin[everySetting] {

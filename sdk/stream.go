@@ -29,7 +29,7 @@ const (
 
 // listing is one listing on its way to the host. Every event is sent under mu, since a stream takes one at a time.
 type listing struct {
-	ctx        context.Context
+	ctx        context.Context //nolint:containedctx // it lives as long as one call
 	foldRefs   bool
 	secrets    *redactor
 	recovered  func(call string, value any) *Error

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -84,9 +85,9 @@ func (s *scope) sendSubscription(r *Subscription) error {
 // known names what is known of a record that was refused, so that a person can find it at the distributor.
 func known(pairs ...string) string {
 	var found []string
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			found = append(found, fmt.Sprintf("%s %q", pairs[i], wire.Cut(pairs[i+1], 200)))
+	for pair := range slices.Chunk(pairs, 2) {
+		if pair[1] != "" {
+			found = append(found, fmt.Sprintf("%s %q", pair[0], wire.Cut(pair[1], 200)))
 		}
 	}
 	if len(found) == 0 {

@@ -3,6 +3,7 @@
 package sdk_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"math"
@@ -10,8 +11,6 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
-
-	"context"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"

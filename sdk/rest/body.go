@@ -85,13 +85,13 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 	switch {
 	case b.total > b.limit:
 		err = &tooLargeError{b.limit}
-	case err != nil && err != io.EOF && errors.Is(context.Cause(b.ctx), errSilent):
+	case err != nil && !errors.Is(err, io.EOF) && errors.Is(context.Cause(b.ctx), errSilent):
 		err = &waitError{fmt.Sprintf("nothing came for %s", b.silence)}
 	case err == nil:
 		err = b.drip(time.Since(begin), n)
 	}
 	if err != nil {
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			err = &readError{b.total, err}
 		}
 		b.failed = err

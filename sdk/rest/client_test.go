@@ -152,10 +152,14 @@ func TestTokenRequestForms(t *testing.T) {
 		change func(*rest.ClientCredentials)
 		want   string
 	}{
-		"a form by default": {func(*rest.ClientCredentials) {},
-			"application/x-www-form-urlencoded client_id=the-client&client_secret=" + secret + "&grant_type=client_credentials&scope=api"},
-		"a JSON object": {func(c *rest.ClientCredentials) { c.JSON = true },
-			`application/json {"client_id":"the-client","client_secret":"` + secret + `","grant_type":"client_credentials","scope":"api"}`},
+		"a form by default": {
+			func(*rest.ClientCredentials) {},
+			"application/x-www-form-urlencoded client_id=the-client&client_secret=" + secret + "&grant_type=client_credentials&scope=api",
+		},
+		"a JSON object": {
+			func(c *rest.ClientCredentials) { c.JSON = true },
+			`application/json {"client_id":"the-client","client_secret":"` + secret + `","grant_type":"client_credentials","scope":"api"}`,
+		},
 		"extra parameters and another grant": {func(c *rest.ClientCredentials) {
 			c.Extra = map[string]string{"grant_type": "password", "username": "sam", "password": "hunter22"}
 			c.Basic = true

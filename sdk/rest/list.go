@@ -335,7 +335,7 @@ func (s *listReader) value() (Value, error) {
 	)
 	for {
 		if s.from.Buffered() == 0 {
-			if _, err := s.from.Peek(1); err == io.EOF { //nolint:errorlint // bufio gives it bare
+			if _, err := s.from.Peek(1); err == io.EOF {
 				if isLiteral && s.alone {
 					return s.checked()
 				}

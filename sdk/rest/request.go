@@ -73,9 +73,7 @@ func (r Request) url(base *url.URL) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("path %q: its query is malformed", r.path)
 	}
-	for name, values := range r.query {
-		query[name] = values
-	}
+	maps.Copy(query, r.query)
 	target := *base
 	full := strings.TrimRight(base.EscapedPath(), "/") + "/" + strings.TrimLeft(path, "/")
 	if target.Path, err = url.PathUnescape(full); err != nil {

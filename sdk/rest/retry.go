@@ -87,7 +87,7 @@ func jitter(upTo time.Duration) time.Duration {
 	if upTo <= 0 {
 		return 0
 	}
-	return rand.N(upTo)
+	return rand.N(upTo) //nolint:gosec // nobody gains by guessing it
 }
 
 // retryAfter reads the header of a refusal: seconds, or a date. A wait in the past is zero.

@@ -207,7 +207,7 @@ func (p *pipe) attempt(req *http.Request, call *call) (*http.Response, error) {
 		return resp, nil
 	}
 	data, err := io.ReadAll(body)
-	body.Close()
+	_ = body.Close()
 	if err != nil && !failed {
 		return nil, err
 	}
