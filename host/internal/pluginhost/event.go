@@ -42,7 +42,7 @@ type Subscriptions struct {
 	Subscriptions []*distributorv1.Subscription
 }
 
-// Tombstone: the distributor says that the record was removed.
+// Tombstone says that the distributor removed the record.
 type Tombstone struct {
 	Scope, Ref string
 	// At is when, a date or an instant, if told.

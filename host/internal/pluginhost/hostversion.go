@@ -29,7 +29,7 @@ func accepts(constraint, version string) (bool, error) {
 			return false, fmt.Errorf("%q is not a comparison such as \">= 1.2\"", strings.TrimSpace(part))
 		}
 		c := semver.Compare(v, "v"+match[2])
-		ok := false
+		var ok bool
 		switch match[1] {
 		case ">=":
 			ok = c >= 0

@@ -68,8 +68,10 @@ func TestAListingIsBelievedOnlyAsFarAsItsBooksAgree(t *testing.T) {
 			mBegin(), mRecords("a", "1"), mScope("a"), mScopeEnd("a", wireComplete, 1), mEnd(wireComplete, 1, 1),
 		}, "partial partial", "protocol.scope_not_begun"},
 		{"records of an unknown scope", with(mRecords("z", "9"), mEnd(wireComplete, 3, 3)), "partial complete complete partial", "protocol.scope_not_begun"},
-		{"a removed record of an unknown scope", with(message{tombstone: &distributorv1.Tombstone{ScopeRef: "z", Ref: "9"}}, mEnd(wireComplete, 2, 2)),
-			"partial complete complete partial", "protocol.scope_not_begun"},
+		{
+			"a removed record of an unknown scope", with(message{tombstone: &distributorv1.Tombstone{ScopeRef: "z", Ref: "9"}}, mEnd(wireComplete, 2, 2)),
+			"partial complete complete partial", "protocol.scope_not_begun",
+		},
 		{"the end of an unknown scope", with(mScopeEnd("z", wireComplete, 0), mEnd(wireComplete, 2, 2)), "partial complete complete partial", "protocol.scope_not_begun"},
 		{"records after their scope's end", with(mRecords("a", "3"), mEnd(wireComplete, 3, 2)), "partial partial complete", "protocol.after_scope_end"},
 		{"a scope begun twice", with(mScope("a"), mEnd(wireComplete, 2, 2)), "partial partial complete", "protocol.scope_begin_twice"},

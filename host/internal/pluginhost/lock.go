@@ -164,7 +164,7 @@ func (l *LockFile) write() error {
 	if err != nil {
 		return fail(CodeLockFile, "", "the lock file cannot be written").because(err)
 	}
-	defer os.Remove(tmp.Name())
+	defer os.Remove(tmp.Name()) //nolint:errcheck // it is gone after the rename
 	_, err = tmp.Write(append(text, '\n'))
 	err = errors.Join(err, tmp.Chmod(0o644), tmp.Sync(), tmp.Close())
 	if err == nil {

@@ -5,6 +5,7 @@ package pluginhost
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -238,10 +239,10 @@ func eachLine(r io.Reader, do func(string)) {
 		if room := maxLine - len(line); room > 0 {
 			line = append(line, part[:min(len(part), room)]...)
 		}
-		switch err {
-		case bufio.ErrBufferFull:
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
 			continue
-		case nil:
+		case err == nil:
 			do(strings.TrimRight(string(line), "\r\n"))
 			line = line[:0]
 		default:

@@ -89,8 +89,8 @@ func (c *child) Start(context.Context) error {
 	}
 	stderr, stderrEnd, err := os.Pipe()
 	if err != nil {
-		stdout.Close()
-		stdoutEnd.Close()
+		_ = stdout.Close()
+		_ = stdoutEnd.Close()
 		return fmt.Errorf("make a pipe: %w", err)
 	}
 	started := make(chan error, 1)
@@ -103,10 +103,10 @@ func (c *child) Start(context.Context) error {
 func (c *child) live(stdoutEnd, stderrEnd, stdout, stderr *os.File, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	defer stdout.Close()
-	defer stderr.Close()
+	defer stdout.Close() //nolint:errcheck // it was only read
+	defer stderr.Close() //nolint:errcheck // it was only read
 
-	cmd := exec.Command(c.bin.real)
+	cmd := exec.Command(c.bin.real) //nolint:noctx // it is stopped by stop, with all it started
 	cmd.Args[0] = c.bin.path
 	cmd.Env = c.env
 	// Nil is the null device: a plugin never reads what was meant for the host.
@@ -123,8 +123,8 @@ func (c *child) live(stdoutEnd, stderrEnd, stdout, stderr *os.File, started chan
 		c.cmd, c.pid, c.started = cmd, cmd.Process.Pid, time.Now()
 	}
 	c.mu.Unlock()
-	stdoutEnd.Close()
-	stderrEnd.Close()
+	_ = stdoutEnd.Close()
+	_ = stderrEnd.Close()
 	if err == nil && !c.ranTheHashed() {
 		err = fail(CodeChecksum, "See who writes to the plugins directory while the host starts plugins.",
 			"%s was changed or replaced between the check of its sum and its start; it was killed", c.bin.path)

@@ -129,7 +129,7 @@ func exists(path string) bool {
 // builtFor gives the platform a program was built for, as Go names it where Go has a name; empty if it is no program.
 func builtFor(path string) string {
 	if f, err := elf.Open(path); err == nil {
-		defer f.Close()
+		defer f.Close() //nolint:errcheck // it was only read
 		system := "linux"
 		if f.OSABI == elf.ELFOSABI_FREEBSD {
 			system = "freebsd"
@@ -139,15 +139,15 @@ func builtFor(path string) string {
 		})
 	}
 	if f, err := macho.Open(path); err == nil {
-		defer f.Close()
+		defer f.Close() //nolint:errcheck // it was only read
 		return "darwin/" + archName(strings.TrimPrefix(f.Cpu.String(), "Cpu"), map[string]string{"Amd64": "amd64", "Arm64": "arm64"})
 	}
 	if f, err := macho.OpenFat(path); err == nil {
-		defer f.Close()
+		defer f.Close() //nolint:errcheck // it was only read
 		return "darwin (universal)"
 	}
 	if f, err := pe.Open(path); err == nil {
-		defer f.Close()
+		defer f.Close() //nolint:errcheck // it was only read
 		return "windows/" + archName(fmt.Sprintf("%#x", f.Machine), map[string]string{"0x8664": "amd64", "0xaa64": "arm64", "0x14c": "386"})
 	}
 	return ""

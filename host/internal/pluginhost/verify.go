@@ -5,6 +5,7 @@ package pluginhost
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -37,7 +38,7 @@ func readBinary(name, path string, dev bool) (*binaryFile, error) {
 		return nil, fail(CodeStart, "The user that runs the host must be able to read the file.",
 			"plugin %q cannot be read", name).because(err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it was only read
 	if b.info, err = f.Stat(); err != nil {
 		return nil, fail(CodeStart, "", "plugin %q cannot be looked at", name).because(err)
 	}
@@ -52,7 +53,7 @@ func readBinary(name, path string, dev bool) (*binaryFile, error) {
 	h := sha256.New()
 	head := make([]byte, 2)
 	n, err := io.ReadFull(f, head)
-	if err == nil || err == io.ErrUnexpectedEOF || err == io.EOF {
+	if err == nil || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		h.Write(head[:n])
 		b.script = string(head[:n]) == "#!"
 		// Hidden from io.CopyBuffer is that f would copy itself, in small pieces.
