@@ -155,8 +155,9 @@ func importRaw(b *testing.B, size int) time.Duration {
 	must(b, err)
 	for i, in := range []*bulk{&bulkSubscriptions, &bulkDistributorSubscriptions, &bulkChanges} {
 		row := "(" + strings.TrimSuffix(strings.Repeat("?,", len(in.columns)), ",") + ")"
-		stmts[i], err = tx.Prepare(fmt.Sprintf("INSERT INTO %s (%s) VALUES %s", in.table, strings.Join(in.columns, ","),
-			strings.TrimSuffix(strings.Repeat(row+",", 100), ",")))
+		text := fmt.Sprintf("INSERT INTO %s (%s) VALUES %s", in.table, strings.Join(in.columns, ","),
+			strings.TrimSuffix(strings.Repeat(row+",", 100), ","))
+		stmts[i], err = tx.Prepare(text) //nolint:sqlclosecheck // it is closed with the transaction
 		must(b, err)
 	}
 	spent += time.Since(start)

@@ -30,7 +30,7 @@ var rowsAtOnce = [...]int{100, 10, 1}
 func insertRows[T any](ctx context.Context, t *Tx, into *bulk, rows []T, list func(args []any, row *T) []any) error {
 	for _, size := range rowsAtOnce {
 		for ; len(rows) >= size; rows = rows[size:] {
-			stmt, err := t.statement(ctx, string(into.table)+" insert", size, into.insertion)
+			stmt, err := t.statement(ctx, string(into.table)+" insert", size, into.insertion) //nolint:sqlclosecheck // it is closed with the transaction
 			if err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ func insertRows[T any](ctx context.Context, t *Tx, into *bulk, rows []T, list fu
 // updateRows writes whole rows by id. A row that is not there, or belongs to another tenant or module, is an error.
 func updateRows[T any](ctx context.Context, t *Tx, in *bulk, rows []T, list func(args []any, row *T) []any) error {
 	for i := range rows {
-		stmt, err := t.statement(ctx, string(in.table)+" update", 1, in.update)
+		stmt, err := t.statement(ctx, string(in.table)+" update", 1, in.update) //nolint:sqlclosecheck // it is closed with the transaction
 		if err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func updateRows[T any](ctx context.Context, t *Tx, in *bulk, rows []T, list func
 				args = append(args, listed[j])
 			}
 		}
-		t.args = append(args, id, t.tenantID, t.moduleID)
+		t.args = append(args, id, t.tenantID, t.moduleID) //nolint:gocritic // args is the beginning of t.args
 		result, err := stmt.ExecContext(context.WithoutCancel(ctx), t.args...)
 		if err := oneRow(result, err, fmt.Sprintf("row %v of %s", id, in.table)); err != nil {
 			return err

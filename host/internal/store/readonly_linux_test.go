@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -109,8 +110,8 @@ func TestWithoutPermission(t *testing.T) {
 // wantKindHere is wantKind for a goroutine that must not end the test.
 func wantKindHere(t *testing.T, err error, kind Kind) {
 	t.Helper()
-	told, ok := err.(*Error)
-	if !ok || told.Kind != kind {
+	var told *Error
+	if !errors.As(err, &told) || told.Kind != kind {
 		t.Errorf("got %v, want a database error of kind %q", err, kind)
 	}
 }
