@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -143,9 +144,7 @@ func settingsFor(baseURL string, more map[string]any) map[string]any {
 		"api_base_url": baseURL, "token_url": baseURL + "/core/connect/token",
 		"retry_wait": "1ms", "requests_per_minute": "0", "max_attempts": "3",
 	}
-	for name, value := range more {
-		all[name] = value
-	}
+	maps.Copy(all, more)
 	return all
 }
 
