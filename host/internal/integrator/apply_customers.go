@@ -4,6 +4,7 @@ package integrator
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tallymanhq/tallyman/host/internal/store"
 )
@@ -16,15 +17,33 @@ func (w *writer) customers(ctx context.Context) error {
 	if err := w.distributorCustomers(ctx); err != nil {
 		return err
 	}
+	for steps := range slices.Chunk(w.planned.customers, chunk) {
+		if err := w.customerChanges(ctx, steps); err != nil {
+			return err
+		}
+	}
+	for _, step := range w.planned.gone {
+		if step.write {
+			w.count(CountCustomersGone, 1)
+		}
+		for _, c := range step.changes {
+			w.record(c)
+		}
+	}
+	if w.tx != nil {
+		w.lookAtCustomers()
+	}
+	return nil
+}
+
+// customerChanges writes some steps' mappings and addresses, and the record of their changes.
+func (w *writer) customerChanges(ctx context.Context, steps []*customerStep) error {
 	var mappings []store.Mapping
 	var newSites, sites []store.Site
-	for _, step := range w.planned.customers {
+	for _, step := range steps {
 		for _, c := range step.changes {
 			c.EntityID, c.CustomerID = step.ids(c)
 			w.record(c)
-		}
-		if err := w.flushChanges(ctx, chunk); err != nil {
-			return err
 		}
 		if step.mapAs != "" && step.placed() {
 			mappings = append(mappings, store.Mapping{
@@ -39,25 +58,19 @@ func (w *writer) customers(ctx context.Context) error {
 			sites = append(sites, *step.site)
 		}
 	}
-	for _, step := range w.planned.gone {
-		if step.write {
-			w.count(CountCustomersGone, 1)
-		}
-		for _, c := range step.changes {
-			w.record(c)
-		}
-	}
 	if w.tx == nil {
 		return nil
 	}
-	w.lookAtCustomers()
 	if err := w.tx.InsertMappings(ctx, mappings); err != nil {
 		return err
 	}
 	if err := w.tx.InsertSites(ctx, newSites); err != nil {
 		return err
 	}
-	return w.tx.UpdateSites(ctx, sites)
+	if err := w.tx.UpdateSites(ctx, sites); err != nil {
+		return err
+	}
+	return w.flushChanges(ctx, chunk)
 }
 
 // ids gives our ids for a change of the step, now that they are known.
@@ -95,6 +108,16 @@ func (w *writer) createCustomers(ctx context.Context) error {
 		}
 		topLevel = &id
 	}
+	for portion := range slices.Chunk(steps, chunk) {
+		if err := w.insertCustomers(ctx, portion, topLevel); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertCustomers writes the customers that some steps create.
+func (w *writer) insertCustomers(ctx context.Context, steps []*customerStep, topLevel *int64) error {
 	rows := make([]store.Customer, len(steps))
 	for i, step := range steps {
 		rows[i] = store.Customer{
@@ -120,9 +143,19 @@ func (w *writer) distributorCustomers(ctx context.Context) error {
 	if w.tx == nil {
 		return nil
 	}
+	for keys := range slices.Chunk(sortedKeys(w.planned.byKey), chunk) {
+		if err := w.customerRows(ctx, keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// customerRows writes the rows of some distributor customers, as far as they differ.
+func (w *writer) customerRows(ctx context.Context, keys []string) error {
 	var fresh, known []store.DistributorCustomer
 	var freshSteps []*customerStep
-	for _, key := range sortedKeys(w.planned.byKey) {
+	for _, key := range keys {
 		step := w.planned.byKey[key]
 		row := step.row
 		moved := w.place(&row, step)
