@@ -37,7 +37,8 @@ type customerListing struct {
 	read bool
 	// complete: everything was read.
 	complete bool
-	// list holds each customer once, by key: what a plan does must not depend on the order in which they came.
+	// list holds each customer once, by key: what a plan does must not depend on the order in which they came. Those that
+	// have ended come last. No customer is created for them, but they are mapped to one that was created for another.
 	list  []listedCustomer
 	byKey map[string]bool
 }
@@ -101,7 +102,15 @@ func (c *customerListing) tidy(r *run, failed map[string]bool) {
 			kept = append(kept, told)
 		}
 	}
-	slices.SortFunc(kept, func(a, b listedCustomer) int { return cmp.Compare(a.key, b.key) })
+	slices.SortFunc(kept, func(a, b listedCustomer) int {
+		if ended(a.Lifecycle) != ended(b.Lifecycle) {
+			if ended(a.Lifecycle) {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(a.key, b.key)
+	})
 	c.list = kept
 }
 

@@ -31,7 +31,14 @@ func (r *run) guardCustomers(ctx context.Context) error {
 			creations++
 		}
 	}
-	why, hold := limits.HoldCreations(creations, p.mappedBefore, p.firstImport)
+	// What this run maps by name counts, so that the same run again does not come to another decision.
+	mapped := p.mappedBefore
+	for _, step := range p.customers {
+		if step.mapAs != "" && step.create == nil {
+			mapped++
+		}
+	}
+	why, hold := limits.HoldCreations(creations, mapped, p.firstImport)
 	guard := reconcile.GuardCreations
 	if r.req.Module.Unmatched == UnmatchedHold && !limits.Overridden[reconcile.GuardUnmatched] {
 		guard, why, hold = reconcile.GuardUnmatched, "new customers wait for approval in this module", true
@@ -84,12 +91,15 @@ func (r *run) guardSubscriptions(ctx context.Context) error {
 	if !s.read {
 		return nil
 	}
+	added := 0
 	err := r.eachSubscription(ctx, func(step *subscriptionStep) error {
 		for _, c := range step.changes {
-			if c.does.Kind == reconcile.Deactivate && !p.approved[c.fingerprint()] {
+			switch {
+			case c.does.Kind == reconcile.Deactivate && !p.approved[c.fingerprint()]:
 				p.deactivations++
-			}
-			if c.Guard == reconcile.GuardQuantity {
+			case c.does.Kind == reconcile.Create && step.sub.Active, c.does.Kind == reconcile.Reactivate:
+				added++
+			case c.Guard == reconcile.GuardQuantity:
 				r.guarded(c.Guard, "quantities that change too much to be believed")
 			}
 		}
@@ -109,7 +119,8 @@ func (r *run) guardSubscriptions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if why, hold := limits.HoldDeactivations(p.deactivations, active); hold {
+	// What this run adds counts, so that the same run again does not come to another decision.
+	if why, hold := limits.HoldDeactivations(p.deactivations, active+added); hold {
 		p.holdDeactivations = why
 		r.guarded(reconcile.GuardDeactivations, why)
 	}

@@ -4,6 +4,7 @@ package integrator
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,6 +12,7 @@ import (
 	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
 	"github.com/tallymanhq/tallyman/host/internal/reconcile"
 	"github.com/tallymanhq/tallyman/host/internal/store"
+	distributorv1 "github.com/tallymanhq/tallyman/proto/distributor/v1"
 	"github.com/tallymanhq/tallyman/sdk"
 )
 
@@ -162,4 +164,57 @@ func (r *rig) statuses(run int64) map[string]int {
 		}
 	}
 	return counts
+}
+
+// TestRepeatingARunLetsNothingThrough: what a run adds beside the changes it holds must not make room for them, so that
+// the same run again applies them.
+func TestRepeatingARunLetsNothingThrough(t *testing.T) {
+	t.Parallel()
+	for added := range 7 {
+		t.Run(fmt.Sprintf("deactivations beside %d creations", added), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.module.Limits.Deactivations, r.module.Limits.DeactivationsPercent = 1, 50
+			customers := []sdk.Customer{customer("c1", "Contoso")}
+			r.fake.lists(customers, tenSubs()[:4]...)
+			r.sync()
+			fresh := []*distributorv1.Subscription{sub("new", "c1", "1")}
+			for i := range added {
+				fresh = append(fresh, sub(fmt.Sprintf("new%d", i), "c1", "1"))
+			}
+			r.fake.lists(customers, fresh...)
+			first := r.sync()
+			if again := r.sync(); again.Counts[CountDeactivated] != 0 {
+				t.Errorf("first %v, and again %v", first.Counts, again.Counts)
+			}
+			if held := first.Counts[CountHeld] > 0; held != (4 > (4+1+added)*50/100) {
+				t.Errorf("held %v with %d added", held, added+1)
+			}
+		})
+		t.Run(fmt.Sprintf("creations beside %d mappings", added), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.module.Limits.Creations, r.module.Limits.CreationsPercent = 1, 100
+			r.has("Known")
+			list := []sdk.Customer{customer("k", "Known")}
+			r.fake.lists(list)
+			r.sync()
+			for i := range added {
+				name := fmt.Sprintf("Known %d", i)
+				r.has(name)
+				list = append(list, customer("k"+name, name))
+			}
+			for i := range 4 {
+				list = append(list, customer(fmt.Sprintf("n%d", i), fmt.Sprintf("New %d", i)))
+			}
+			r.fake.lists(list)
+			first := r.sync()
+			if again := r.sync(); again.Counts[CountCustomersCreated] != 0 {
+				t.Errorf("first %v, and again %v", first.Counts, again.Counts)
+			}
+			if held := first.Counts[CountHeld] > 0; held != (4 > 1+added) {
+				t.Errorf("held %v with %d mapped", held, added+1)
+			}
+		})
+	}
 }

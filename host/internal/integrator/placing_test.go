@@ -168,3 +168,52 @@ func TestARemovalToldByAFailedScopeIsNotBelieved(t *testing.T) {
 	r.fake.subscriptions.scopes[0].removed = []string{"u1"}
 	r.wants(r.sync(), Succeeded, map[string]int{CountDeactivated: 1})
 }
+
+// TestWhoIsListedFirstMakesNoDifference: of two distributor customers of one new name the one that has ended is listed
+// first. Both are the customer that is created, at once and not only when the run is repeated.
+func TestWhoIsListedFirstMakesNoDifference(t *testing.T) {
+	t.Parallel()
+	old, now := customer("c1", "Contoso"), customer("c2", "Contoso")
+	old.Lifecycle = sdk.LifecycleEnded
+	for name, listed := range map[string][]sdk.Customer{"the ended one": {old, now}, "the other": {now, old}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.fake.lists(listed)
+			r.wants(r.sync(), Succeeded, map[string]int{CountCustomersCreated: 1, CountCustomersMapped: 2})
+			r.wants(r.sync(), NoChange, nil)
+		})
+	}
+}
+
+// TestTheMainSiteOfACustomerCreatedForTwo gets the address that it would get if it had been there before.
+func TestTheMainSiteOfACustomerCreatedForTwo(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.module.UpdateMainSiteAddress = true
+	half, whole := customer("c1", "Contoso"), customer("c2", "Contoso")
+	half.Address = &sdk.Address{City: "Sydney"}
+	whole.Address = &sdk.Address{Lines: []string{"1 Example Street"}, City: "Perth", PostalCode: "6000"}
+	r.fake.lists([]sdk.Customer{half, whole})
+	r.wants(r.sync(), Succeeded, map[string]int{CountCustomersCreated: 1})
+	if main := r.customerNamed("Contoso").Main; main.City != "Perth" || main.Line1 != "1 Example Street" {
+		t.Errorf("its main site is at %+v", main)
+	}
+	r.wants(r.sync(), NoChange, nil)
+}
+
+// TestTheMainSiteFollowsTheSameCustomerInWhateverOrder: two distributor customers are one customer of ours and have
+// different addresses.
+func TestTheMainSiteFollowsTheSameCustomerInWhateverOrder(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.module.UpdateMainSiteAddress = true
+	r.has("Contoso")
+	one, two := customer("c1", "Contoso"), customer("c2", "Contoso")
+	one.Address = &sdk.Address{Lines: []string{"1 Example Street"}, City: "Sydney"}
+	two.Address = &sdk.Address{Lines: []string{"2 Other Street"}, City: "Perth"}
+	r.fake.lists([]sdk.Customer{two, one})
+	r.wants(r.sync(), Succeeded, map[string]int{CountAddressesUpdated: 1})
+	r.fake.lists([]sdk.Customer{one, two})
+	r.wants(r.sync(), NoChange, map[string]int{CountAddressesUpdated: 0})
+}

@@ -23,9 +23,11 @@ var GuardNames = []string{GuardDeactivations, GuardEmptyListing, GuardCreations,
 
 // Limits are the guards of a module.
 type Limits struct {
-	// Deactivations in one run, and as a share of the module's active subscriptions; the larger counts.
+	// Deactivations in one run, and as a share of the module's active subscriptions, with those that the run adds; the
+	// larger counts.
 	Deactivations, DeactivationsPercent int
-	// Customers created in one run, and as a share of the module's mapped customers; the larger counts.
+	// Customers created in one run, and as a share of the module's mapped customers, with those that the run maps by name;
+	// the larger counts.
 	Creations, CreationsPercent int
 	// A quantity may change by more than the factor, or by more than the step, but not by both.
 	QuantityFactor, QuantityStep int
