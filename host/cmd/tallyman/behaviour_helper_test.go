@@ -31,11 +31,13 @@ const partnerID = "0a0a0000-1111-e811-8130-000d3a6600a1"
 type small struct {
 	*prismsim.World
 	agreement string
+	// tenants gives a customer's first tenant.
+	tenants map[string]string
 }
 
 func newSmall() *small {
 	w := prismsim.NewWorld(prismsim.Customer{ID: partnerID, Name: "Harbourside IT Pty Ltd"})
-	return &small{w, w.AddAgreement(prismsim.Agreement{})}
+	return &small{w, w.AddAgreement(prismsim.Agreement{}), map[string]string{}}
 }
 
 // place sets up a place with this world. The partner's own record is never taken for a customer, however few there are.
@@ -48,7 +50,7 @@ func (w *small) place(t *testing.T, blocks ...string) *place {
 func (w *small) customer(name string, quantities ...int64) (customer string, subscriptions []string) {
 	address := prismsim.Address{Street1: "1 Example Street", City: "Melbourne", State: "VIC", Postcode: "3000", Country: "Australia", CountryISOCode: "AU"}
 	customer = w.AddCustomer(prismsim.Customer{Name: name, Address: address})
-	_, subscriptions = w.tenant(customer, w.agreement, quantities...)
+	w.tenants[customer], subscriptions = w.tenant(customer, w.agreement, quantities...)
 	return customer, subscriptions
 }
 
