@@ -1,6 +1,12 @@
 # Every setting, with its default unless it says otherwise. Relative paths are taken from this file's folder.
-# env("NAME") and file("path") read an environment variable or a file; inside settings they are evaluated only for the
-# modules that a command uses.
+#
+# The configuration is this file, or a folder of *.hcl files: --config, or TALLYMAN_CONFIG, or tallyman.hcl, or tallyman.d.
+# What stands here is overridden by the environment, and that by --set. The variable of a value is TALLYMAN_ and its key in
+# capitals with underscores: TALLYMAN_RUNS_TIMEOUT, TALLYMAN_TENANT_ACME_MODULE_RHIPE_CUSTOMERS_UNMATCHED. "tallyman config
+# show" prints every key with its value and where it comes from.
+#
+# env("NAME") and file("path") read an environment variable or a small file, such as a secret. In a module they are read
+# only when the module is used.
 
 database {
   url = "sqlite:tallyman.db"
@@ -16,22 +22,57 @@ log {
 }
 
 runs {
-  lease   = "60s" # how long a dead process blocks a module
-  timeout = "2h"  # a run that takes longer is ended, and changes nothing
+  lease   = "1m" # how long a dead process blocks a module
+  timeout = "2h" # a run that takes longer is ended, and changes nothing
 }
 
-tenant "acme" {
+tenant "acme" {            # as many as there are; a name consists of a-z, 0-9 and dashes
   display_name = "Acme IT" # default: none
-  time_zone    = "UTC"
+  time_zone    = "UTC"     # of its schedules, such as "Australia/Sydney"
 
   module "rhipe" {
     plugin      = "rhipe" # default: the module's name
     enabled     = true
     environment = [] # names of environment variables the plugin gets; it inherits nothing else
 
-    settings { # the plugin's own; see plugins/rhipe/README.md
-      client_id     = env("RHIPE_CLIENT_ID")
-      client_secret = env("RHIPE_CLIENT_SECRET")
+    # The plugin's own; see plugins/rhipe/README.md.
+    settings {
+      client_id     = env("RHIPE_CLIENT_ID")     # required
+      client_secret = env("RHIPE_CLIENT_SECRET") # required
+
+      contract_agreement_ids = [] # contract agreements to read; empty: those found with the customers
+      partner_customer_id    = "" # CustomerId of your own company, so that it is not taken for a customer
+
+      include_deactivated_customers = true  # list deactivated customers too, marked as ended
+      customers_from_tenants        = true  # read the tenants with the customers too
+      fetch_tenant_details          = false # one more request for each tenant: display names, unit prices, add-ons
+      fetch_prices                  = false # one more request for each agreement: prices and product codes
+      fetch_azure_usage             = false # one more request for each metered subscription: its cost in a month
+      azure_usage_month             = "previous" # or current, which changes every day
+
+      max_parallel        = 2     # requests at a time, 1 to 16
+      requests_per_minute = 300   # at most, repeats included; 0: no limit
+      timeout             = "2m"  # how long to wait for an answer to begin, and for it to go on
+      max_attempts        = 5     # how often a request is tried, 1 to 10
+      retry_wait          = "1s"  # wait before the first repeat; it doubles each time
+
+      api_base_url = "https://api.prismportal.online"
+      token_url    = "https://identity.prismportal.online/core/connect/token"
+      scope        = "rhipeapi"
+      allow_http   = false # permit http to other machines; the secret then travels unencrypted
+
+      term_fields       = [] # members that may hold the commitment term
+      end_date_fields   = [] # members that may hold the end of the commitment
+      auto_renew_fields = [] # members that may say whether it renews itself
+
+      paths {
+        me             = "/api/v1/me"
+        customers      = "/api/v1/me/customers"
+        tenants        = "/api/v2/contractagreements/{contractAgreementId}/tenants"
+        tenant_details = "/api/v2/microsoftcsp/tenants/{tenantId}"
+        price_list     = "/api/v2/me/pricing/{contractAgreementId}/pricelist/{year}/{month}/{day}/?excludeTieredProducts=true"
+        azure_usage    = "/api/v2/microsoftcsp/azure/usage/summary/{subscriptionId}"
+      }
     }
 
     customers {
@@ -53,6 +94,11 @@ tenant "acme" {
       max_quantity_factor           = 10 # a quantity may change by more than the factor,
       max_quantity_step             = 50 # or by more than the step, but not by both
       allow_empty_listing           = false
+    }
+
+    schedule {
+      daily_at = "02:15" # in the tenant's time zone; default: never
+      sync     = ["customers", "subscriptions"]
     }
   }
 }

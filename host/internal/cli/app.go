@@ -16,7 +16,6 @@ import (
 	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
 	"github.com/tallymanhq/tallyman/host/internal/reconcile"
 	"github.com/tallymanhq/tallyman/host/internal/store"
-	distributorv1 "github.com/tallymanhq/tallyman/proto/distributor/v1"
 )
 
 // load reads the configuration, once.
@@ -24,9 +23,16 @@ func (a *app) load() (*config.Config, error) {
 	if a.config != nil {
 		return a.config, nil
 	}
-	c, err := config.Load(a.configPaths)
+	flags, err := a.configFlags()
+	if err != nil {
+		return nil, err
+	}
+	c, err := config.Load(config.Options{Paths: a.configPaths, Flags: flags})
 	if err != nil {
 		return nil, usageError{err}
+	}
+	for _, warning := range c.Warnings {
+		fmt.Fprintln(a.errOut, multiline(warning.String()))
 	}
 	a.config = c
 	return c, nil
@@ -45,7 +51,7 @@ func (a *app) storeOptions() (store.Options, error) {
 	if err != nil {
 		return store.Options{}, err
 	}
-	return store.Options{URL: c.Database.URL, BaseDir: c.Dir, Log: a.log()}, nil
+	return store.Options{URL: c.Database.URL.Reveal(), BaseDir: c.Dir, Log: a.log()}, nil
 }
 
 // openStore opens the database. A command that only looks does not create one.
@@ -155,37 +161,25 @@ func (a *app) modules(target string) ([]integrator.Module, error) {
 
 // moduleOf gives the rules of a module.
 func moduleOf(t *config.Tenant, m *config.Module) integrator.Module {
-	limits := reconcile.DefaultLimits()
-	for _, l := range []struct {
-		set *int
-		to  *int
-	}{
-		{m.Guards.MaxDeactivations, &limits.Deactivations},
-		{m.Guards.MaxDeactivationsPercent, &limits.DeactivationsPercent},
-		{m.Guards.MaxCustomersCreated, &limits.Creations},
-		{m.Guards.MaxCustomersCreatedPercent, &limits.CreationsPercent},
-		{m.Guards.MaxQuantityFactor, &limits.QuantityFactor},
-		{m.Guards.MaxQuantityStep, &limits.QuantityStep},
-	} {
-		if l.set != nil {
-			*l.to = *l.set
-		}
-	}
-	limits.AllowEmpty = m.Guards.AllowEmptyListing
 	return integrator.Module{
 		Tenant: t.Name, TenantName: t.DisplayName, Name: m.Name, Plugin: m.Plugin,
 		Unmatched: integrator.Unmatched(m.Customers.Unmatched), TopLevel: m.Customers.TopLevel,
 		UpdateMainSiteAddress: m.Customers.UpdateMainSiteAddress,
 		Subscriptions: reconcile.Policy{
-			DeactivateMissing: m.Subscriptions.DeactivateMissing, MissingRuns: *m.Subscriptions.MissingRuns,
+			DeactivateMissing: m.Subscriptions.DeactivateMissing, MissingRuns: m.Subscriptions.MissingRuns,
 		},
-		Limits: limits,
+		Limits: reconcile.Limits{
+			Deactivations: m.Guards.MaxDeactivations, DeactivationsPercent: m.Guards.MaxDeactivationsPercent,
+			Creations: m.Guards.MaxCustomersCreated, CreationsPercent: m.Guards.MaxCustomersCreatedPercent,
+			QuantityFactor: m.Guards.MaxQuantityFactor, QuantityStep: m.Guards.MaxQuantityStep,
+			AllowEmpty: m.Guards.AllowEmptyListing,
+		},
 	}
 }
 
 func (a *app) integrator(s *store.Store) *integrator.Integrator {
 	return &integrator.Integrator{
-		Store: s, Log: a.log(), Holder: holder(), Lease: a.config.Runs.LeaseTime, Timeout: a.config.Runs.TimeoutTime,
+		Store: s, Log: a.log(), Holder: holder(), Lease: a.config.Runs.Lease, Timeout: a.config.Runs.Timeout,
 		Open: func(ctx context.Context, module integrator.Module, run string) (integrator.Source, error) {
 			p, err := a.start(ctx, module.String(), run)
 			if err != nil {
@@ -202,11 +196,20 @@ func (a *app) start(ctx context.Context, target, run string) (*pluginhost.Proces
 	if err != nil {
 		return nil, err
 	}
-	spec := pluginhost.Spec{
-		Name: m.Plugin, Dev: a.dev, Env: m.Environment, Tenant: t.Name, Module: m.Name, Run: run,
-		Log: a.log(), HostVersion: a.version,
+	p, err := a.launch(ctx, pluginhost.Spec{Name: m.Plugin, Env: m.Environment, Tenant: t.Name, Module: m.Name, Run: run})
+	if err != nil {
+		return nil, err
 	}
-	installed, err := pluginhost.Find(a.config.Plugins.Directory, m.Plugin)
+	if err := a.configure(ctx, p, m); err != nil {
+		return nil, errors.Join(err, p.Close(context.WithoutCancel(ctx)))
+	}
+	return p, nil
+}
+
+// launch starts a plugin if it is installed and locked.
+func (a *app) launch(ctx context.Context, spec pluginhost.Spec) (*pluginhost.Process, error) {
+	spec.Dev, spec.Log, spec.HostVersion = a.dev, a.log(), a.version
+	installed, err := pluginhost.Find(a.config.Plugins.Directory, spec.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -220,34 +223,16 @@ func (a *app) start(ctx context.Context, target, run string) (*pluginhost.Proces
 			return nil, err
 		}
 	}
-	p, err := pluginhost.Launch(ctx, spec)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.configure(ctx, p, m); err != nil {
-		return nil, errors.Join(err, p.Close(context.WithoutCancel(ctx)))
-	}
-	return p, nil
+	return pluginhost.Launch(ctx, spec)
 }
 
 // configure hands over the module's settings. What is wrong with them comes back with file, line and column.
 func (a *app) configure(ctx context.Context, p *pluginhost.Process, m *config.Module) error {
-	values, err := a.config.ResolveSettings(m, fieldsOf(p.Description()))
+	settings, err := a.config.ResolveSettings(m, fieldsOf(p.Description()))
 	if err != nil {
 		return usageError{err}
 	}
-	wire := make(map[string]*distributorv1.SettingValue, len(values))
-	for name, v := range values {
-		switch {
-		case v.List != nil:
-			wire[name] = &distributorv1.SettingValue{Kind: &distributorv1.SettingValue_List{List: &distributorv1.StringList{Values: v.List}}}
-		case v.Map != nil:
-			wire[name] = &distributorv1.SettingValue{Kind: &distributorv1.SettingValue_Map{Map: &distributorv1.StringMap{Values: v.Map}}}
-		default:
-			wire[name] = &distributorv1.SettingValue{Kind: &distributorv1.SettingValue_Text{Text: v.Text}}
-		}
-	}
-	diagnostics, err := p.Configure(ctx, wire)
+	diagnostics, err := p.Configure(ctx, settings.Wire())
 	if err != nil {
 		return err
 	}
@@ -257,10 +242,10 @@ func (a *app) configure(ctx context.Context, p *pluginhost.Process, m *config.Mo
 			fmt.Fprintf(a.errOut, "Warning: setting %s: %s. %s\n", d.Field, printable(d.Message), printable(d.Hint))
 			continue
 		}
-		wrong = append(wrong, a.config.Refuse(m, values, d.Field, d.Message, d.Hint))
+		wrong = append(wrong, settings.Refuse(a.config, d.Field, d.Message, d.Hint))
 	}
 	if len(wrong) > 0 {
-		return usageError{errors.Join(wrong...)}
+		return usageError{config.Join(wrong...)}
 	}
 	return nil
 }
@@ -270,7 +255,8 @@ func fieldsOf(d pluginhost.Description) []config.Field {
 	fields := make([]config.Field, len(d.Settings))
 	for i, s := range d.Settings {
 		fields[i] = config.Field{
-			Name: s.Name, Required: s.Required, Secret: s.Secret, Default: s.Default, Choices: s.Choices, Help: s.Help,
+			Name: s.Name, Type: s.Type, Required: s.Required, Secret: s.Secret, Default: s.Default, Choices: s.Choices,
+			Help: s.Help, Example: s.Example,
 		}
 	}
 	return fields

@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/tallymanhq/tallyman/host/internal/config"
 	"github.com/tallymanhq/tallyman/host/internal/integrator"
 	"github.com/tallymanhq/tallyman/sdk"
 )
@@ -65,7 +66,12 @@ func exitCode(err error) int {
 func showError(w io.Writer, err error, asJSON bool) {
 	problem := integrator.ProblemOf(err)
 	if asJSON {
-		b, marshalErr := json.MarshalIndent(map[string]any{"error": problem}, "", "  ")
+		shown := map[string]any{"error": problem}
+		var wrong *config.Error
+		if errors.As(err, &wrong) {
+			shown["problems"] = wrong.Problems
+		}
+		b, marshalErr := json.MarshalIndent(shown, "", "  ")
 		if marshalErr == nil {
 			fmt.Fprintln(w, string(b))
 			return

@@ -3,6 +3,10 @@
 package cli
 
 import (
+	"cmp"
+	"fmt"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/tallymanhq/tallyman/host/internal/config"
@@ -49,46 +53,44 @@ func (a *app) moduleSwitch(verb string, on bool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: verb + " TENANT MODULE", Args: cobra.ExactArgs(2),
 		Short: "Write into the configuration file that a module is " + verb + "d; comments are kept",
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := a.load(); err != nil {
+				return err
+			}
 			files, err := config.Find(a.configPaths)
 			if err != nil {
 				return usageError{err}
 			}
-			file, changed, err := config.SwitchModule(files, args[0], args[1], plugin, on)
+			change := config.Switch{Tenant: args[0], Module: args[1], Plugin: plugin, On: on}
+			var unknown error
+			if on {
+				change.Fields, unknown = a.fields(cmd.Context(), cmp.Or(plugin, args[1]))
+			}
+			result, err := config.SwitchModule(files, change)
 			if err != nil {
 				return usageError{err}
 			}
-			if !changed {
-				return a.done("%s/%s is %sd already.", args[0], args[1], verb)
+			name := args[0] + "/" + args[1]
+			switch {
+			case !result.Changed:
+				return a.done("%s is %sd already.", name, verb)
+			case !on:
+				return a.done("%s is disabled in %s.", name, result.File)
+			case !result.Added:
+				return a.done("%s is enabled in %s. Now run \"tallyman test %s\".", name, result.File, name)
 			}
-			if on {
-				return a.done("%s/%s is enabled in %s. Fill in its settings there, then run \"tallyman test %s/%s\".",
-					args[0], args[1], file, args[0], args[1])
+			if unknown != nil {
+				showError(a.errOut, fmt.Errorf("which settings the plugin needs is not known, so none are written: %w", unknown), false)
 			}
-			return a.done("%s/%s is disabled in %s.", args[0], args[1], file)
+			next := "Fill in its settings there"
+			if len(result.Variables) > 0 {
+				next += " and set " + strings.Join(result.Variables, ", ")
+			}
+			return a.done("%s is enabled in %s. %s, then run \"tallyman test %s\".", name, result.File, next, name)
 		},
 	}
 	if on {
 		cmd.Flags().StringVar(&plugin, "plugin", "", "the plugin, where it is not called like the module")
 	}
-	return cmd
-}
-
-func (a *app) configCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "The configuration"}
-	cmd.AddCommand(&cobra.Command{
-		Use: "check", Short: "Check the configuration and show every problem with its place", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			c, err := a.load()
-			if err != nil {
-				return err
-			}
-			modules := 0
-			for _, t := range c.Tenants {
-				modules += len(t.Modules)
-			}
-			return a.done("The configuration is in order: %s, %s.", plural(len(c.Tenants), "tenant"), plural(modules, "module"))
-		},
-	})
 	return cmd
 }

@@ -27,6 +27,7 @@ type app struct {
 	dev         bool
 	configPaths []string
 	logLevel    string
+	set         []string
 
 	config *config.Config
 	flags  *cobra.Command
@@ -93,6 +94,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVar(&a.dev, "dev", false, "run plugins whose files are not in the lock file, or differ from it")
 	flags.StringArrayVar(&a.configPaths, "config", nil, "configuration file or directory (default tallyman.hcl or tallyman.d)")
 	flags.StringVar(&a.logLevel, "log-level", "", "trace, debug, info, warn or error (default from the configuration)")
+	flags.StringArrayVar(&a.set, "set", nil, "override a value of the configuration: key=value, keys as \"tallyman config show\" prints them")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		a.testCommand(), a.planCommand(), a.syncCommand(), a.approveCommand(), a.rejectCommand(),

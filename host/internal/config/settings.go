@@ -3,175 +3,472 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
-	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
-)
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 
-// Value is one of a plugin's settings: a text, several texts, or texts by name.
-type Value struct {
-	Text string
-	List []string
-	Map  map[string]string
-	// Range is where it was written.
-	Range hcl.Range
-}
+	distributorv1 "github.com/tallymanhq/tallyman/proto/distributor/v1"
+)
 
 // Field is what a plugin says about one of its settings.
 type Field struct {
-	Name     string
+	// Name may be dotted: "paths.customers".
+	Name string
+	// Type is unspecified where the host does not know it; the plugin checks then.
+	Type     distributorv1.SettingType
 	Required bool
-	Secret   bool
-	Default  *string
-	Choices  []string
-	Help     string
+	// Secret settings are never shown.
+	Secret bool
+	// Default is the value used when the setting is absent. Nil: none.
+	Default *string
+	// Choices are the values allowed. Empty: any.
+	Choices []string
+	// Help says what it is; Example is not a real value.
+	Help, Example string
 }
 
-// ResolveSettings evaluates a module's settings and checks them against what the plugin takes. Defaults are filled in.
-func (c *Config) ResolveSettings(m *Module, fields []Field) (map[string]Value, error) {
-	var diags hcl.Diagnostics
-	values := map[string]Value{}
-	known := map[string]Field{}
-	for _, f := range fields {
-		known[f.Name] = f
+// Setting is the value of one of a plugin's settings. Printed, it shows nothing.
+type Setting struct {
+	Field  Field
+	Origin Origin
+
+	kind  distributorv1.SettingType
+	text  Secret
+	list  []Secret
+	texts map[string]Secret
+	// unset settings could not be read: a variable is not set, say. Only a look at the configuration has them.
+	unset bool
+}
+
+// Settings are a module's, checked against what its plugin takes, with defaults filled in.
+type Settings struct {
+	// Warnings are worth a look and keep nothing from running.
+	Warnings []Problem
+
+	module *Module
+	hidden []span
+	values map[string]*Setting
+	order  []string
+}
+
+// All gives the settings in the plugin's order.
+func (s *Settings) All() []*Setting {
+	all := make([]*Setting, len(s.order))
+	for i, name := range s.order {
+		all[i] = s.values[name]
 	}
-	if m.Settings != nil {
-		attributes, more := m.Settings.Body.JustAttributes()
-		diags = append(diags, more...)
-		for name, attribute := range attributes {
-			value, more := attribute.Expr.Value(evalContext(c.Dir))
-			diags = append(diags, more...)
-			if more.HasErrors() {
-				continue
-			}
-			diags = append(diags, c.take(values, known, name, value, attribute)...)
+	return all
+}
+
+// Wire gives the settings as they are handed to the plugin. They hold the secrets.
+func (s *Settings) Wire() map[string]*distributorv1.SettingValue {
+	wire := make(map[string]*distributorv1.SettingValue, len(s.values))
+	for name, v := range s.values {
+		if !v.unset {
+			wire[name] = v.wire()
 		}
 	}
-	missing := m.DefRange
-	if m.Settings != nil {
-		missing = m.Settings.DefRange
+	return wire
+}
+
+func (v *Setting) wire() *distributorv1.SettingValue {
+	switch v.kind {
+	case distributorv1.SettingType_SETTING_TYPE_STRING_LIST:
+		list := make([]string, len(v.list))
+		for i, item := range v.list {
+			list[i] = item.Reveal()
+		}
+		return &distributorv1.SettingValue{Kind: &distributorv1.SettingValue_List{List: &distributorv1.StringList{Values: list}}}
+	case distributorv1.SettingType_SETTING_TYPE_STRING_MAP:
+		texts := make(map[string]string, len(v.texts))
+		for key, item := range v.texts {
+			texts[key] = item.Reveal()
+		}
+		return &distributorv1.SettingValue{Kind: &distributorv1.SettingValue_Map{Map: &distributorv1.StringMap{Values: texts}}}
+	default:
+		return &distributorv1.SettingValue{Kind: &distributorv1.SettingValue_Text{Text: v.text.Reveal()}}
 	}
-	for _, f := range fields {
-		if _, given := values[f.Name]; given || diags.HasErrors() {
+}
+
+// ResolveSettings evaluates a module's settings and checks them against what the plugin takes. This is where env and
+// file of a module are read. The error is an *Error with every problem.
+func (c *Config) ResolveSettings(m *Module, fields []Field) (*Settings, error) {
+	settings, problems := c.resolve(m, fields, false)
+	if err := problemsError(problems); err != nil {
+		return nil, err
+	}
+	return settings, nil
+}
+
+// CheckSettings is ResolveSettings for a look at the configuration: what is missing in the environment is a warning, and
+// what could be read is given all the same. Settings is never nil.
+func (c *Config) CheckSettings(m *Module, fields []Field) (*Settings, error) {
+	settings, problems := c.resolve(m, fields, true)
+	return settings, problemsError(problems)
+}
+
+func (c *Config) resolve(m *Module, fields []Field, look bool) (*Settings, []Problem) {
+	r := &resolver{
+		config: c, module: m, look: look, known: map[string]*Field{}, groups: map[string]bool{}, given: map[string]hcl.Range{},
+		settings: &Settings{module: m, values: map[string]*Setting{}},
+	}
+	for i, f := range fields {
+		if r.known[f.Name] != nil {
+			continue
+		}
+		r.known[f.Name] = &fields[i]
+		r.settings.order = append(r.settings.order, f.Name)
+		for at, char := range f.Name {
+			if char == '.' {
+				r.groups[f.Name[:at]] = true
+			}
+		}
+	}
+	for _, p := range m.deferred {
+		p.Warning = look
+		r.problems = append(r.problems, p)
+	}
+	if m.settings != nil {
+		r.settings.hidden = r.hidden(m.settings.body, "")
+		r.body(m.settings.body, "")
+	}
+	for _, o := range m.overrides {
+		r.override(o)
+	}
+	r.complete()
+	r.settings.order = slices.DeleteFunc(r.settings.order, func(name string) bool { return r.settings.values[name] == nil })
+	for _, p := range r.problems {
+		if p.Warning {
+			r.settings.Warnings = append(r.settings.Warnings, p)
+		}
+	}
+	sortProblems(r.settings.Warnings)
+	return r.settings, r.problems
+}
+
+// resolver goes through the settings of one module.
+type resolver struct {
+	config *Config
+	module *Module
+	// look makes warnings of what is missing outside the files.
+	look bool
+
+	known  map[string]*Field
+	groups map[string]bool
+	// given are the settings that are written somewhere, right or wrong.
+	given    map[string]hcl.Range
+	settings *Settings
+	problems []Problem
+}
+
+func (r *resolver) wrong(at hcl.Range, message, hint string) {
+	block := r.module.settings
+	r.problems = append(r.problems, block.source.problemHiding(at, message, hint, block, r.settings.hidden))
+}
+
+// hidden finds what must not be shown, now that it is known which settings are secret.
+func (r *resolver) hidden(body *hclsyntax.Body, prefix string) []span {
+	var parts []span
+	for _, a := range body.Attributes {
+		parts = append(parts, r.hiddenIn(a.Expr, prefix+a.Name)...)
+	}
+	for _, inner := range body.Blocks {
+		for _, label := range inner.LabelRanges {
+			parts = append(parts, spanOf(label))
+		}
+		parts = append(parts, r.hidden(inner.Body, prefix+inner.Type+".")...)
+	}
+	return parts
+}
+
+func (r *resolver) hiddenIn(expr hclsyntax.Expression, name string) []span {
+	if _, arg, ok := call(expr); ok && argument(arg) != "" {
+		return nil
+	}
+	if f := r.known[name]; f != nil && !f.Secret {
+		return nil
+	}
+	object, ok := expr.(*hclsyntax.ObjectConsExpr)
+	if !ok || !r.groups[name] {
+		return []span{spanOf(expr.Range())}
+	}
+	var parts []span
+	for _, item := range object.Items {
+		parts = append(parts, r.hiddenIn(item.ValueExpr, name+"."+keyOf(item.KeyExpr))...)
+		if keyOf(item.KeyExpr) == "" {
+			parts = append(parts, spanOf(item.KeyExpr.Range()))
+		}
+	}
+	return parts
+}
+
+// keyOf gives the key of an object's item, if it is written plainly.
+func keyOf(expr hclsyntax.Expression) string {
+	key, ok := expr.(*hclsyntax.ObjectConsKeyExpr)
+	if !ok {
+		return ""
+	}
+	if word := hcl.ExprAsKeyword(key.Wrapped); word != "" && !key.ForceNonLiteral {
+		return word
+	}
+	return argument(key.Wrapped)
+}
+
+// body reads a settings block, or a block in it that stands for a group of settings.
+func (r *resolver) body(body *hclsyntax.Body, prefix string) {
+	for _, name := range slices.SortedFunc(maps.Keys(body.Attributes), func(a, b string) int {
+		return body.Attributes[a].NameRange.Start.Byte - body.Attributes[b].NameRange.Start.Byte
+	}) {
+		a := body.Attributes[name]
+		r.attribute(prefix+name, a.NameRange, a.Expr)
+	}
+	for _, inner := range body.Blocks {
+		name := prefix + inner.Type
+		switch {
+		case len(inner.Labels) > 0:
+			r.wrong(inner.TypeRange, fmt.Sprintf("%q takes no name", inner.Type), "")
+		case r.groups[name]:
+			r.body(inner.Body, name+".")
+		case r.known[name] != nil:
+			r.given[name] = inner.TypeRange
+			r.wrong(inner.TypeRange, fmt.Sprintf("%s is a setting, not a block", name), fmt.Sprintf("Write %s = …", inner.Type))
+		default:
+			r.unknown(name, inner.TypeRange)
+		}
+	}
+}
+
+// attribute reads one setting, or a group of them.
+func (r *resolver) attribute(name string, at hcl.Range, expr hclsyntax.Expression) {
+	f := r.known[name]
+	if f == nil && r.groups[name] {
+		r.group(name, at, expr)
+		return
+	}
+	if f == nil {
+		r.unknown(name, at)
+		return
+	}
+	if first, twice := r.given[name]; twice {
+		r.wrong(at, fmt.Sprintf("%s is set twice; it is at %s:%d:%d, too", name, first.Filename, first.Start.Line, first.Start.Column), "")
+		return
+	}
+	r.given[name] = at
+	e := evaluator{
+		environ: r.config.environ, dir: filepath.Dir(r.module.settings.source.name), checkPermissions: f.Secret,
+	}
+	got, ok := e.evaluate(expr)
+	missing := r.troubles(&e)
+	if missing && r.look {
+		origin := fileOrigin(expr.Range())
+		if function, arg, is := call(expr); is {
+			origin.Name = function + " " + argument(arg)
+		}
+		r.settings.values[name] = &Setting{Field: *f, Origin: origin, unset: true}
+	}
+	if !ok {
+		return
+	}
+	if got.value.IsNull() {
+		delete(r.given, name)
+		return
+	}
+	v, problem, where := f.take(got, expr)
+	if problem != "" {
+		hint := quoteHint(got, f.Type, !f.Secret)
+		if choice := f.nearestChoice(got); choice != "" {
+			hint = choice
+		}
+		r.wrong(where, name+" "+problem, cmp.Or(hint, f.about()))
+		return
+	}
+	if got.literal && f.Secret && r.look {
+		w := r.module.settings.source.problemHiding(expr.Range(), name+" is a secret and stands in the file in clear", fmt.Sprintf(
+			"Take it from the environment with env(%q), or from a file with file(\"path\").", variableFor(r.module.Name, name)), r.module.settings, r.settings.hidden)
+		w.Warning = true
+		r.problems = append(r.problems, w)
+	}
+	v.Field, v.Origin = *f, fileOrigin(expr.Range())
+	v.Origin.Name = got.source
+	r.settings.values[name] = v
+}
+
+// troubles turns what the evaluation found into problems, and reports whether something outside the files was missing.
+func (r *resolver) troubles(e *evaluator) bool {
+	missing := false
+	for _, t := range e.troubles {
+		r.wrong(t.at, t.message, t.hint)
+		p := &r.problems[len(r.problems)-1]
+		p.Warning = t.warning || t.missing && r.look
+		missing = missing || t.missing
+	}
+	return missing
+}
+
+// group reads settings that are written as an object: paths = { customers = "…" }.
+func (r *resolver) group(name string, at hcl.Range, expr hclsyntax.Expression) {
+	object, ok := expr.(*hclsyntax.ObjectConsExpr)
+	if !ok {
+		if literal, is := expr.(*hclsyntax.LiteralValueExpr); is && literal.Val.IsNull() {
+			return
+		}
+		r.wrong(at, fmt.Sprintf("%s is a group of settings", name), fmt.Sprintf("Write %s { … } with %s.", name, strings.Join(r.members(name), ", ")))
+		return
+	}
+	for _, item := range object.Items {
+		key := keyOf(item.KeyExpr)
+		if key == "" {
+			r.wrong(item.KeyExpr.Range(), fmt.Sprintf("the names in %s must be plain", name), "")
+			continue
+		}
+		r.attribute(name+"."+key, item.KeyExpr.Range(), item.ValueExpr)
+	}
+}
+
+// members gives the names in a group.
+func (r *resolver) members(group string) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(r.known)) {
+		if rest, ok := strings.CutPrefix(name, group+"."); ok {
+			names = append(names, rest)
+		}
+	}
+	return names
+}
+
+func (r *resolver) unknown(name string, at hcl.Range) {
+	r.wrong(at, fmt.Sprintf("plugin %q has no setting %q", r.module.Plugin, name), r.suggest(name))
+}
+
+func (r *resolver) suggest(name string) string {
+	names := slices.Collect(maps.Keys(r.known))
+	if best := nearest(name, names); best != "" {
+		return fmt.Sprintf("Did you mean %q?", best)
+	}
+	// A setting of a group that was written outside it, or the other way round.
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	for _, candidate := range slices.Sorted(maps.Keys(r.known)) {
+		if candidate[strings.LastIndexByte(candidate, '.')+1:] == last {
+			return fmt.Sprintf("Did you mean %q?", candidate)
+		}
+	}
+	if len(names) == 0 {
+		return "This plugin has no settings."
+	}
+	if len(names) > 12 {
+		return fmt.Sprintf("See \"tallyman config show %s\" for what there is.", r.module)
+	}
+	return suggest(name, names)
+}
+
+// override takes a setting from a variable or a flag.
+func (r *resolver) override(o override) {
+	problem := func(message, hint string) {
+		r.problems = append(r.problems, Problem{Origin: o.origin, Message: message, Hint: hint})
+	}
+	var names []string
+	for name := range r.known {
+		if o.means(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	switch {
+	case len(names) == 0:
+		name := o.name
+		if o.origin.Kind == FromEnv {
+			name = strings.ToLower(name)
+		}
+		hint := r.suggest(name)
+		if o.origin.Kind == FromEnv {
+			for _, known := range slices.Sorted(maps.Keys(r.known)) {
+				if best := nearest(o.name, []string{spelt(known)}); best != "" {
+					hint = fmt.Sprintf("Did you mean %s%s_%s?", envPrefix, spelt(r.module.key()+"."+settingsName), best)
+				}
+			}
+		}
+		problem(fmt.Sprintf("plugin %q has no setting %q", r.module.Plugin, name), hint)
+		return
+	case len(names) > 1:
+		problem("can mean "+strings.Join(names, " or "), "Write it into a file, or use --set.")
+		return
+	}
+	f := r.known[names[0]]
+	r.given[f.Name] = hcl.Range{}
+	if f.Secret && o.origin.Kind == FromFlag {
+		problem(f.Name+" is a secret, and everybody on this machine can read command lines",
+			fmt.Sprintf("Use the variable %s%s_%s.", envPrefix, spelt(r.module.key()+"."+settingsName), spelt(f.Name)))
+		return
+	}
+	v, message := f.takeText(o.value.Reveal())
+	if message != "" {
+		problem(f.Name+" "+message, f.about())
+		return
+	}
+	v.Field, v.Origin = *f, o.origin
+	r.settings.values[f.Name] = v
+}
+
+// complete fills in defaults and finds what is missing.
+func (r *resolver) complete() {
+	for _, name := range r.settings.order {
+		f := r.known[name]
+		if _, given := r.given[name]; given || r.settings.values[name] != nil {
 			continue
 		}
 		switch {
 		case f.Default != nil:
-			values[f.Name] = Value{Text: *f.Default, Range: missing}
+			v, message := f.takeText(*f.Default)
+			if message != "" {
+				// The plugin's own mistake; it knows best what it means.
+				v = &Setting{text: NewSecret(*f.Default)}
+			}
+			v.Field = *f
+			r.settings.values[name] = v
 		case f.Required:
-			diags = append(diags, &hcl.Diagnostic{
-				Severity: hcl.DiagError, Summary: "Missing setting",
-				Detail:  fmt.Sprintf("The plugin needs the setting %q: %s", f.Name, f.Help),
-				Subject: missing.Ptr(),
-			})
-		}
-	}
-	if diags.HasErrors() {
-		return nil, c.masked(diags)
-	}
-	return values, nil
-}
-
-// take checks one setting. An object stands for nested settings with dotted names, or for texts by name.
-func (c *Config) take(values map[string]Value, known map[string]Field, name string, value cty.Value, at *hcl.Attribute) hcl.Diagnostics {
-	field, ok := known[name]
-	if !ok {
-		if value.Type().IsObjectType() && hasPrefix(known, name+".") {
-			var diags hcl.Diagnostics
-			for inner, v := range value.AsValueMap() {
-				diags = append(diags, c.take(values, known, name+"."+inner, v, at)...)
+			message := fmt.Sprintf("plugin %q needs the setting %q", r.module.Plugin, name)
+			hint := fmt.Sprintf("%s Write %s.", strings.TrimSpace(f.Help), f.line(r.module.Name))
+			if r.module.settings != nil {
+				r.wrong(r.module.settings.at, message, strings.TrimSpace(hint))
+				continue
 			}
-			return diags
+			r.problems = append(r.problems, r.config.at(r.module.Origin, message, strings.TrimSpace("Add a settings block. "+hint)))
 		}
-		return hcl.Diagnostics{{
-			Severity: hcl.DiagError, Summary: "Unknown setting", Subject: at.NameRange.Ptr(),
-			Detail: fmt.Sprintf("The plugin has no setting %q.%s", name, suggestion(name, known)),
-		}}
 	}
-	v := Value{Range: at.Expr.Range()}
-	wrong := func(detail string) hcl.Diagnostics {
-		return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Wrong setting", Subject: at.Expr.Range().Ptr(), Detail: detail}}
-	}
-	switch t := value.Type(); {
-	case value.IsNull():
-		return nil
-	case t.IsTupleType() || t.IsListType() || t.IsSetType():
-		for _, element := range value.AsValueSlice() {
-			text, err := convert.Convert(element, cty.String)
-			if err != nil || text.IsNull() {
-				return wrong(fmt.Sprintf("Every element of %q must be a text.", name))
-			}
-			v.List = append(v.List, text.AsString())
-		}
-	case t.IsObjectType() || t.IsMapType():
-		v.Map = map[string]string{}
-		for key, element := range value.AsValueMap() {
-			text, err := convert.Convert(element, cty.String)
-			if err != nil || text.IsNull() {
-				return wrong(fmt.Sprintf("Every value of %q must be a text.", name))
-			}
-			v.Map[key] = text.AsString()
-		}
-	default:
-		text, err := convert.Convert(value, cty.String)
-		if err != nil {
-			return wrong(fmt.Sprintf("%q must be a text, a number or true or false.", name))
-		}
-		v.Text = text.AsString()
-	}
-	if len(field.Choices) > 0 && !slices.Contains(field.Choices, v.Text) {
-		return wrong(fmt.Sprintf("%q is one of %s.", name, strings.Join(field.Choices, ", ")))
-	}
-	values[name] = v
-	return nil
 }
 
-// Refuse turns what a plugin said about its settings into an error with file, line and column.
-func (c *Config) Refuse(m *Module, values map[string]Value, field, message, hint string) error {
-	at := m.DefRange
-	if v, ok := values[field]; ok {
-		at = v.Range
-	}
-	return c.masked(hcl.Diagnostics{{
-		Severity: hcl.DiagError, Summary: "The plugin refuses its settings", Subject: at.Ptr(),
-		Detail: strings.TrimSpace(fmt.Sprintf("%s: %s. %s", field, message, hint)),
-	}})
-}
-
-// masked makes an error that shows places but no source lines: a settings block may hold a secret.
-func (c *Config) masked(diags hcl.Diagnostics) error {
-	for _, d := range diags {
-		// The values of variables and functions could be secrets, too.
-		d.Expression, d.EvalContext = nil, nil
-	}
-	return &Error{Diags: diags, files: nil}
-}
-
-func hasPrefix(known map[string]Field, prefix string) bool {
-	for name := range known {
-		if strings.HasPrefix(name, prefix) {
-			return true
+// at makes a problem of an origin.
+func (c *Config) at(o Origin, message, hint string) Problem {
+	for _, s := range c.sources {
+		if o.Kind == FromFile && s.name == o.Range.Filename {
+			return s.problem(o.Range, message, hint)
 		}
 	}
-	return false
+	return Problem{Origin: o, Message: message, Hint: hint}
 }
 
-// suggestion names the setting that was probably meant, if there is one.
-func suggestion(name string, known map[string]Field) string {
-	best, distance := "", len(name)/3+1
-	for candidate := range known {
-		d := levenshtein.Distance(name, candidate, nil)
-		if d < distance || d == distance && candidate < best {
-			best, distance = candidate, d
-		}
+// Refuse turns what a plugin said about its settings into a problem with its place. An empty field, or one that nobody
+// set, is about the settings as a whole.
+func (s *Settings) Refuse(c *Config, field, message, hint string) error {
+	text := fmt.Sprintf("plugin %q refuses its settings: %s", s.module.Plugin, message)
+	if field != "" {
+		text = fmt.Sprintf("plugin %q refuses %s: %s", s.module.Plugin, field, message)
 	}
-	if best == "" {
-		return ""
+	origin := s.module.Origin
+	if s.module.settings != nil {
+		origin = fileOrigin(s.module.settings.at)
 	}
-	return fmt.Sprintf(" Did you mean %q?", best)
+	if v := s.values[field]; v != nil && v.Origin.Kind != "" {
+		origin = v.Origin
+	}
+	if block := s.module.settings; block != nil && origin.Kind == FromFile && origin.Range.Filename == block.source.name {
+		return &Error{Problems: []Problem{block.source.problemHiding(origin.Range, text, hint, block, s.hidden)}}
+	}
+	return &Error{Problems: []Problem{c.at(origin, text, hint)}}
 }

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+var (
+	nameForm     = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+	variableForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+)
+
+// wrong gives what is wrong with a value of the right type, or "". It goes on "customers.unmatched …". A value that is
+// not to be shown is not in it. Of a list it gives the entry that is to blame, from 0; otherwise -1.
+func (a *attribute) wrong(value any, show bool) (message string, entry int) {
+	quoted := func(text string) string {
+		if !show {
+			return "this"
+		}
+		return fmt.Sprintf("%q", text)
+	}
+	switch value := value.(type) {
+	case []string:
+		for i, item := range value {
+			if message := a.wrongText(item, quoted(item)); message != "" {
+				return fmt.Sprintf("entry %d %s", i+1, message), i
+			}
+		}
+		if a.check == "distinct" {
+			for i, item := range value {
+				if first := slices.Index(value, item); first != i {
+					return fmt.Sprintf("has %s twice", quoted(item)), i
+				}
+			}
+			if len(value) == 0 {
+				return "is empty; it must be " + orList(a.choices) + ", or both", -1
+			}
+		}
+	case string:
+		return a.wrongText(value, quoted(value)), -1
+	case int:
+		return a.wrongNumber(int64(value), fmt.Sprint(value), show), -1
+	}
+	return "", -1
+}
+
+func (a *attribute) wrongNumber(n int64, given string, show bool) string {
+	form := func(n int64) string {
+		if a.kind == kindDuration {
+			return shortDuration(time.Duration(n))
+		}
+		return fmt.Sprint(n)
+	}
+	end := ""
+	if show {
+		end = "; it is " + given
+	}
+	switch {
+	case a.least != nil && n < *a.least && a.most != nil, a.most != nil && n > *a.most && a.least != nil:
+		return fmt.Sprintf("must be from %s to %s%s", form(*a.least), form(*a.most), end)
+	case a.least != nil && n < *a.least:
+		return fmt.Sprintf("must be at least %s%s", form(*a.least), end)
+	case a.most != nil && n > *a.most:
+		return fmt.Sprintf("must be at most %s%s", form(*a.most), end)
+	}
+	return ""
+}
+
+func (a *attribute) wrongText(text, quoted string) string {
+	if len(a.choices) > 0 {
+		if !slices.Contains(a.choices, text) {
+			return fmt.Sprintf("must be %s; it is %s", orList(a.choices), quoted)
+		}
+		return ""
+	}
+	switch a.kind {
+	case kindDuration:
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return fmt.Sprintf("must be %s; it is %s", a.kind.expected(), quoted)
+		}
+		return a.wrongNumber(int64(d), quoted, quoted != "this")
+	case kindTime:
+		if text == "" {
+			return ""
+		}
+		if _, err := ParseTimeOfDay(text); err != nil {
+			return fmt.Sprintf("must be %s; it is %s", a.kind.expected(), quoted)
+		}
+	case kindSecret:
+		if strings.TrimSpace(text) == "" {
+			return "must not be empty"
+		}
+	}
+	switch a.check {
+	case "filled":
+		if strings.TrimSpace(text) == "" {
+			return "must not be empty"
+		}
+	case "name":
+		if !nameForm.MatchString(text) {
+			return fmt.Sprintf("must consist of a-z, 0-9 and dashes, and not begin with a dash; it is %s", quoted)
+		}
+	case "time_zone":
+		if _, err := location(text); err != nil {
+			return fmt.Sprintf("must be a time zone such as \"Australia/Sydney\" or \"UTC\"; it is %s", quoted)
+		}
+	case "variables":
+		if !variableForm.MatchString(text) {
+			return fmt.Sprintf("must be the name of an environment variable; it is %s", quoted)
+		}
+	}
+	return ""
+}
+
+// hint says what was probably meant by a wrong value, or "".
+func (a *attribute) hint(value any) string {
+	var texts []string
+	switch value := value.(type) {
+	case string:
+		texts = []string{value}
+	case []string:
+		texts = value
+	}
+	for _, text := range texts {
+		if a.wrongText(text, "") == "" {
+			continue
+		}
+		known := a.choices
+		if a.check == "time_zone" {
+			known = commonZones
+		}
+		if best := nearest(text, known); best != "" {
+			return fmt.Sprintf("Did you mean %q?", best)
+		}
+	}
+	return ""
+}
+
+// location reads a time zone. The machine's own is refused: the configuration must mean the same everywhere.
+func location(name string) (*time.Location, error) {
+	if name == "" || name == "Local" {
+		return nil, fmt.Errorf("%q is not the name of a time zone", name)
+	}
+	return time.LoadLocation(name)
+}
+
+// orList gives "one", "two" or "three".
+func orList(choices []string) string {
+	quoted := make([]string, len(choices))
+	for i, choice := range choices {
+		quoted[i] = fmt.Sprintf("%q", choice)
+	}
+	if len(quoted) < 2 {
+		return strings.Join(quoted, "")
+	}
+	return strings.Join(quoted[:len(quoted)-1], ", ") + " or " + quoted[len(quoted)-1]
+}
+
+// commonZones are what misspelt time zones are compared with.
+var commonZones = []string{
+	"Africa/Johannesburg", "America/Chicago", "America/Denver", "America/Los_Angeles", "America/New_York", "America/Sao_Paulo",
+	"America/Toronto", "America/Vancouver", "Asia/Bangkok", "Asia/Dubai", "Asia/Ho_Chi_Minh", "Asia/Hong_Kong", "Asia/Jakarta",
+	"Asia/Kolkata", "Asia/Kuala_Lumpur", "Asia/Manila", "Asia/Seoul", "Asia/Shanghai", "Asia/Singapore", "Asia/Tokyo",
+	"Australia/Adelaide", "Australia/Brisbane", "Australia/Darwin", "Australia/Hobart", "Australia/Melbourne",
+	"Australia/Perth", "Australia/Sydney", "Europe/Amsterdam", "Europe/Berlin", "Europe/Brussels", "Europe/Copenhagen",
+	"Europe/Dublin", "Europe/Helsinki", "Europe/Lisbon", "Europe/London", "Europe/Madrid", "Europe/Oslo", "Europe/Paris",
+	"Europe/Rome", "Europe/Stockholm", "Europe/Vienna", "Europe/Warsaw", "Europe/Zurich", "Pacific/Auckland", "Pacific/Fiji", "UTC",
+}

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"bytes"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/mattn/go-runewidth"
+)
+
+// snippetWidth is how much of a line is shown at most, in columns.
+const snippetWidth = 120
+
+// longestLine is how long a line may be that is shown at all, in bytes.
+const longestLine = 4000
+
+// piece is a part of a line as it is shown.
+type piece struct {
+	// from and to are its bytes in the file.
+	from, to int
+	text     string
+}
+
+// snippet gives the first line of a place and the mark under it. Nothing that may be a secret is in it.
+func (s *source) snippet(at hcl.Range, hiddenParts []span) (line, caret string) {
+	raw, start := s.line(at.Start.Line)
+	raw = s.withoutComment(raw, start)
+	if len(raw) == 0 || len(raw) > longestLine {
+		return "", ""
+	}
+	if s.broken {
+		hiddenParts = s.guess(at.Start.Line)
+	}
+	pieces := cutLine(s.bytes, span{start, start + len(raw)}, hiddenParts)
+	var shown strings.Builder
+	from, to := -1, 0
+	for _, p := range pieces {
+		width := runewidth.StringWidth(shown.String())
+		if p.text == hidden {
+			if p.to > at.Start.Byte && from < 0 {
+				from = width
+			}
+			if p.from < at.End.Byte {
+				to = width + len(hidden)
+			}
+		} else {
+			if p.to > at.Start.Byte && from < 0 {
+				from = width + runewidth.StringWidth(p.text[:max(at.Start.Byte-p.from, 0)])
+			}
+			if p.from < at.End.Byte {
+				to = width + runewidth.StringWidth(p.text[:min(at.End.Byte-p.from, len(p.text))])
+			}
+		}
+		shown.WriteString(p.text)
+	}
+	text := strings.TrimRight(shown.String(), " ")
+	if from < 0 {
+		from = runewidth.StringWidth(text)
+	}
+	to = min(to, max(runewidth.StringWidth(text), from+1))
+	if skip := from - snippetWidth/2; from > snippetWidth-20 && skip > 0 {
+		cut := runewidth.TruncateLeft(text, skip, "… ")
+		moved := runewidth.StringWidth(text) - runewidth.StringWidth(cut)
+		text, from, to = cut, from-moved, to-moved
+	}
+	if runewidth.StringWidth(text) > snippetWidth {
+		text = runewidth.Truncate(text, snippetWidth, " …")
+		to = min(to, snippetWidth)
+	}
+	return text, strings.Repeat(" ", max(from, 0)) + strings.Repeat("^", max(to-from, 1))
+}
+
+// tokensIn gives the tokens that stand in a part of the file, or reach into it.
+func (s *source) tokensIn(part span) hclsyntax.Tokens {
+	first := sort.Search(len(s.tokens), func(i int) bool { return s.tokens[i].Range.End.Byte > part.from })
+	last := first
+	for last < len(s.tokens) && s.tokens[last].Range.Start.Byte < part.to {
+		last++
+	}
+	return s.tokens[first:last]
+}
+
+// withoutComment cuts a comment off the end of a line: there may be anything in it.
+func (s *source) withoutComment(raw []byte, start int) []byte {
+	for _, t := range s.tokensIn(span{start, start + len(raw)}) {
+		if at := t.Range.Start.Byte; at >= start && t.Type == hclsyntax.TokenComment && t.Bytes[len(t.Bytes)-1] == '\n' {
+			return bytes.TrimRight(raw[:at-start], " \t")
+		}
+	}
+	return raw
+}
+
+// cutLine takes a line apart into what is shown and what is hidden. Pieces have as many bytes as they stand for, or are
+// "***".
+func cutLine(content []byte, line span, parts []span) []piece {
+	var inside []span
+	for _, p := range parts {
+		if p.to > line.from && p.from < line.to {
+			inside = append(inside, span{max(p.from, line.from), min(p.to, line.to)})
+		}
+	}
+	slices.SortFunc(inside, func(a, b span) int { return a.from - b.from })
+	var pieces []piece
+	at := line.from
+	show := func(to int) {
+		if to > at {
+			pieces = append(pieces, piece{at, to, printableBytes(content[at:to])})
+		}
+	}
+	for _, p := range inside {
+		if p.to <= at {
+			continue
+		}
+		show(p.from)
+		p.from = max(p.from, at)
+		if n := len(pieces); n > 0 && pieces[n-1].text == hidden && pieces[n-1].to == p.from {
+			pieces[n-1].to = p.to
+		} else {
+			pieces = append(pieces, piece{p.from, p.to, hidden})
+		}
+		at = p.to
+	}
+	show(line.to)
+	return pieces
+}
+
+// printableBytes replaces what a terminal would act on, without changing how many bytes there are.
+func printableBytes(b []byte) string {
+	text := []byte(strings.ToValidUTF8(string(b), ""))
+	if len(text) != len(b) {
+		text = slices.Clone(b)
+		for i, c := range text {
+			if c >= 0x80 {
+				text[i] = '?'
+			}
+		}
+	}
+	var out strings.Builder
+	for _, r := range string(text) {
+		if clean := oneLine(string(r)); clean != string(r) {
+			out.WriteString(strings.Repeat(" ", len(string(r))))
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
+}
+
+// knownNames are the names of blocks and settings of the host's own, and of what values are made of.
+var knownNames = func() []string {
+	names := []string{"env", "file", "true", "false", "null"}
+	var collect func(b *block)
+	collect = func(b *block) {
+		names = append(names, b.names()...)
+		for _, inner := range b.blocks {
+			collect(inner)
+		}
+	}
+	collect(schema)
+	return names
+}()
+
+// shownAttributes are the settings of the host's own whose values may be shown even where the file is broken.
+var shownAttributes = func() map[string]bool {
+	names := map[string]bool{}
+	var collect func(b *block)
+	collect = func(b *block) {
+		for _, a := range b.attributes {
+			names[a.name] = a.kind != kindSecret
+		}
+		for _, inner := range b.blocks {
+			collect(inner)
+		}
+	}
+	collect(schema)
+	return names
+}()
+
+// guess hides what may be a secret in a line of a broken file, where nobody knows what belongs to what. It shows names,
+// labels, punctuation, env("…") and file("…"), and the values of the host's own settings.
+func (s *source) guess(number int) []span {
+	raw, start := s.line(number)
+	end := start + len(raw)
+	tokens := s.tokensIn(span{start, end})
+	if len(tokens) == 0 || tokens[0].Range.Start.Byte < start {
+		return []span{{start, end}}
+	}
+	g := guesser{
+		tokens: tokens, inSettings: s.inSettings(number), trusted: number <= s.firstBad,
+		blank: span{start, end},
+	}
+	return g.run()
+}
+
+// inSettings reports whether a line of a broken file may belong to a settings block: nothing of the host's own has begun
+// since the last line with the word.
+func (s *source) inSettings(number int) bool {
+	for n := number - 1; n >= 1; n-- {
+		raw, _ := s.line(n)
+		words := strings.FieldsFunc(string(raw), func(r rune) bool { return !(r == '_' || r == '-' || r >= 'a' && r <= 'z') })
+		if slices.Contains(words, settingsName) {
+			return true
+		}
+		text := strings.TrimSpace(string(raw))
+		for _, name := range hostBlocks {
+			if rest, ok := strings.CutPrefix(text, name); ok && strings.HasSuffix(strings.TrimSpace(rest), "{") &&
+				!strings.Contains(rest, "=") {
+				return false
+			}
+		}
+	}
+	return false
+}
+
+// hostBlocks are the blocks of the host's own that can follow a settings block.
+var hostBlocks = func() []string {
+	var names []string
+	var collect func(b *block)
+	collect = func(b *block) {
+		for _, inner := range b.blocks {
+			if !inner.opaque {
+				names = append(names, inner.name)
+				collect(inner)
+			}
+		}
+	}
+	collect(schema)
+	return names
+}()
+
+// guesser goes through the tokens of one line.
+type guesser struct {
+	tokens hclsyntax.Tokens
+	// inSettings lines belong to a plugin; trusted ones stand before the first mistake.
+	inSettings, trusted bool
+	blank               span
+	shown               []span
+}
+
+func (g *guesser) show(from, to int) {
+	g.shown = append(g.shown, span{g.tokens[from].Range.Start.Byte, g.tokens[to].Range.End.Byte})
+}
+
+func (g *guesser) is(i int, kind hclsyntax.TokenType) bool {
+	return i < len(g.tokens) && g.tokens[i].Type == kind
+}
+
+// call reports whether env("…") or file("…") begins there.
+func (g *guesser) call(i int) bool {
+	name := string(g.tokens[i].Bytes)
+	return (name == "env" || name == "file") && g.is(i+1, hclsyntax.TokenOParen) && g.is(i+2, hclsyntax.TokenOQuote) &&
+		g.is(i+3, hclsyntax.TokenQuotedLit) && g.is(i+4, hclsyntax.TokenCQuote) && g.is(i+5, hclsyntax.TokenCParen)
+}
+
+func (g *guesser) run() []span {
+	// atStart: a name may stand here. inValue: a value has begun, and visible says whether it may be shown.
+	atStart, inValue, visible := true, false, false
+	for i := 0; i < len(g.tokens); i++ {
+		t := g.tokens[i]
+		switch {
+		case t.Type == hclsyntax.TokenNewline || t.Type == hclsyntax.TokenEOF:
+		case t.Type == hclsyntax.TokenComment:
+			continue
+		case t.Type == hclsyntax.TokenIdent && g.call(i):
+			g.show(i, i+5)
+			i += 5
+			atStart = false
+		case inValue:
+			if visible || isBracket(t.Type) {
+				g.show(i, i)
+			}
+		case t.Type == hclsyntax.TokenOBrace:
+			g.show(i, i)
+			atStart = true
+		case isBracket(t.Type):
+			g.show(i, i)
+		case atStart && t.Type == hclsyntax.TokenIdent && g.is(i+1, hclsyntax.TokenEqual):
+			name := string(t.Bytes)
+			if g.trusted || slices.Contains(knownNames, name) {
+				g.show(i, i)
+			}
+			g.show(i+1, i+1)
+			i++
+			atStart, inValue, visible = false, true, shownAttributes[name] && !g.inSettings
+		case atStart && t.Type == hclsyntax.TokenIdent && slices.Contains(knownNames, string(t.Bytes)):
+			g.show(i, i)
+			if string(t.Bytes) == settingsName {
+				g.inSettings = true
+				atStart = false
+				continue
+			}
+			for slices.Contains(hostBlocks, string(t.Bytes)) && g.is(i+1, hclsyntax.TokenOQuote) &&
+				g.is(i+2, hclsyntax.TokenQuotedLit) && g.is(i+3, hclsyntax.TokenCQuote) && !g.inSettings {
+				g.show(i+1, i+3)
+				i += 3
+			}
+			atStart = false
+		default:
+			atStart = false
+		}
+	}
+	return g.rest()
+}
+
+// rest gives what is not shown, but for the blanks around it.
+func (g *guesser) rest() []span {
+	var parts []span
+	for _, t := range g.tokens {
+		at := spanOf(t.Range)
+		at.to = min(at.to, g.blank.to)
+		if at.from >= at.to || t.Type == hclsyntax.TokenNewline {
+			continue
+		}
+		if !slices.ContainsFunc(g.shown, func(s span) bool { return s.from <= at.from && at.to <= s.to }) {
+			// What stands between two hidden parts is hidden, too.
+			if n := len(parts); n > 0 && !slices.ContainsFunc(g.shown, func(s span) bool { return s.from >= parts[n-1].to && s.to <= at.from }) {
+				parts[n-1].to = at.to
+				continue
+			}
+			parts = append(parts, at)
+		}
+	}
+	return parts
+}
+
+func isBracket(t hclsyntax.TokenType) bool {
+	switch t {
+	case hclsyntax.TokenOBrace, hclsyntax.TokenCBrace, hclsyntax.TokenOBrack, hclsyntax.TokenCBrack, hclsyntax.TokenOParen,
+		hclsyntax.TokenCParen, hclsyntax.TokenComma:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/agext/levenshtein"
+)
+
+// nearest gives the known name that was probably meant, or "".
+func nearest(name string, known []string) string {
+	best, distance := "", max(len(name)/3, 1)+1
+	for _, candidate := range known {
+		if difference := len(candidate) - len(name); difference >= distance || -difference >= distance {
+			continue
+		}
+		d := levenshtein.Distance(strings.ToLower(name), strings.ToLower(candidate), nil)
+		if d < distance || d == distance && best != "" && candidate < best {
+			best, distance = candidate, d
+		}
+	}
+	return best
+}
+
+// suggest says which known name was probably meant, or else which ones there are.
+func suggest(name string, known []string) string {
+	if best := nearest(name, known); best != "" {
+		return fmt.Sprintf("Did you mean %q?", best)
+	}
+	switch {
+	case len(known) == 0:
+		return ""
+	case len(known) > 15:
+		return "See configs/example.hcl for what there is."
+	}
+	sorted := slices.Sorted(slices.Values(known))
+	return "There is " + strings.Join(sorted, ", ") + "."
+}
