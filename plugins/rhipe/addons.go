@@ -87,8 +87,8 @@ func (a *addonScope) close(found *problems, listErr error) error {
 	if a.scope == nil {
 		return nil
 	}
-	if reason := found.firstLoss(); reason != "" {
-		a.scope.Partial("addons.incomplete", "%s", reason)
+	if found.lossy() {
+		a.scope.Partial("addons.incomplete", "some of the agreement's records were lost")
 	}
 	a.end <- listErr
 	return <-a.ended

@@ -60,18 +60,6 @@ func (p *problems) lossy() bool {
 	return false
 }
 
-// firstLoss tells of the first record that was lost; empty if none was.
-func (p *problems) firstLoss() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, code := range p.codes {
-		if kind := p.kinds[code]; kind.partial {
-			return kind.examples[0]
-		}
-	}
-	return ""
-}
-
 // reporter is the part of a scope that problems are told to.
 type reporter interface {
 	Partial(code, format string, args ...any)
