@@ -61,6 +61,8 @@ type place struct {
 	// settings are more lines of the module's settings, lease is how long a dead run blocks the module: configure writes them.
 	settings []string
 	lease    string
+	// plugins is the directory of the plugins.
+	plugins string
 	// printed is all that every command printed.
 	printed bytes.Buffer
 }
@@ -76,7 +78,7 @@ func newPlace(t *testing.T, source prismsim.Source, blocks ...string) *place {
 func newPlaceWith(t *testing.T, source prismsim.Source, settings []string, blocks ...string) *place {
 	t.Helper()
 	sim := prismsim.StartFor(t, source, prismsim.WithCredentials(prismsim.DemoClientID, secret))
-	p := &place{t: t, dir: t.TempDir(), sim: sim, settings: settings, lease: "2s"}
+	p := &place{t: t, dir: t.TempDir(), sim: sim, settings: settings, lease: "2s", plugins: filepath.Join(binaries, "plugins")}
 	// Short, since a socket's path must be.
 	tmp, err := os.MkdirTemp("", "tallyman-place-*")
 	if err != nil {
@@ -106,12 +108,13 @@ tenant "acme" {
       token_url     = "${env("PRISM_URL")}/core/connect/token"
       max_attempts  = 2
       retry_wait    = "10ms"
+      requests_per_minute = 0
       %s
     }
     %s
   }
 }
-`, filepath.Join(binaries, "plugins"), p.lease, prismsim.DemoClientID, strings.Join(p.settings, "\n      "), strings.Join(blocks, "\n    ")))
+`, p.plugins, p.lease, prismsim.DemoClientID, strings.Join(p.settings, "\n      "), strings.Join(blocks, "\n    ")))
 }
 
 func (p *place) write(name, text string) string {
