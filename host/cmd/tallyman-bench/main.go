@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -136,7 +137,7 @@ func (o *options) measure(ctx context.Context, title string, n int, s source) (*
 			if err != nil {
 				return nil, err
 			}
-			r, err := o.step(ctx, step, string(encoded))
+			r, err := o.checked(ctx, step, s.Database, string(encoded))
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", step, err)
 			}
@@ -167,6 +168,27 @@ func megabytes(bytes int64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.0f", float64(bytes)/1e6)
+}
+
+// checked takes one step, and fails if a run that found nothing changed wrote anything but its own record.
+func (o *options) checked(ctx context.Context, name, database string, args ...string) (result, error) {
+	if name != "unchanged" {
+		return o.step(ctx, name, args...)
+	}
+	before, err := countRows(ctx, database)
+	if err != nil {
+		return result{}, err
+	}
+	r, err := o.step(ctx, name, args...)
+	if err != nil {
+		return result{}, err
+	}
+	after, err := countRows(ctx, database)
+	before["runs"]++
+	if err == nil && !maps.Equal(before, after) {
+		err = fmt.Errorf("it found nothing changed, but left %v rows instead of %v", after, before)
+	}
+	return r, err
 }
 
 // step takes one step in a process of its own.
