@@ -406,7 +406,7 @@ func TestTheMainSitesAddressFollowsOnlyWhenAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.write("tallyman.hcl", strings.Replace(string(text), `unmatched = "create"`, "unmatched = \"create\"\n update_main_site_address = true", 1))
-	s.wants(s.run(0, "sync", "acme/rhipe"), "1 addresses updated")
+	s.wants(s.run(0, "sync", "acme/rhipe"), "1 with a new address")
 	s.wants(s.run(0, "customers", "show", "Contoso Pty Ltd"), "Head office (main): 1 Example Street", "3 Far Street")
 	s.wants(s.run(0, "sync", "acme/rhipe"), "no change")
 }

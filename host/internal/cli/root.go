@@ -115,6 +115,7 @@ func wrapArgs(cmd *cobra.Command) {
 				return cmd.Help()
 			}
 			hint := ""
+			cmd.SuggestionsMinimumDistance = 2
 			if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
 				hint = fmt.Sprintf("; did you mean %q?", similar[0])
 			}

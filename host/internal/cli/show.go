@@ -28,7 +28,7 @@ var countNames = []struct {
 		{integrator.CountCustomersAmbiguous, "ambiguous"},
 		{integrator.CountCustomersRenamed, "renamed"},
 		{integrator.CountCustomersGone, "gone"},
-		{integrator.CountAddressesUpdated, "addresses updated"},
+		{integrator.CountAddressesUpdated, "with a new address"},
 	}},
 	{"subscriptions", []struct{ name, text string }{
 		{integrator.CountSubscriptionsListed, "listed"},

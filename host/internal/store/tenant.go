@@ -101,7 +101,7 @@ func (s *Store) FindModule(ctx context.Context, tenantName, moduleName string) (
 	if errors.Is(err, sql.ErrNoRows) {
 		return Tenant{}, Module{}, &NotFoundError{
 			What: fmt.Sprintf("module %s/%s in the database", tenantName, moduleName),
-			Next: fmt.Sprintf("A module is there once it was run: tallyman sync %s/%s.", tenantName, moduleName),
+			Next: "A module is there once it was run. See tallyman module list for those of the configuration.",
 		}
 	}
 	return tenant, module, s.fail(ctx, fmt.Sprintf("find module %s/%s", tenantName, moduleName), err)
