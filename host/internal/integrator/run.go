@@ -158,6 +158,9 @@ func (r *run) finish(ctx context.Context, err error) (*Report, error) {
 		}
 		r.record.Crash = r.source.Crash()
 	}
+	if died := (*pluginhost.CrashError)(nil); r.record.Crash == nil && errors.As(err, &died) {
+		r.record.Crash = jsonText(died.Record) // at its start, before there was a source to ask
+	}
 	err = errors.Join(err, r.subscriptions.delta.close())
 	if err == nil {
 		err = r.brokenError()
