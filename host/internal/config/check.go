@@ -18,23 +18,24 @@ var (
 // wrong gives what is wrong with a value of the right type, or "". It goes on "customers.unmatched …". A value that is
 // not to be shown is not in it. Of a list it gives the entry that is to blame, from 0; otherwise -1.
 func (a *attribute) wrong(value any, show bool) (message string, entry int) {
-	quoted := func(text string) string {
+	// itIs ends a message with the value.
+	itIs := func(text string) string {
 		if !show {
-			return "this"
+			return ""
 		}
-		return fmt.Sprintf("%q", text)
+		return fmt.Sprintf("; it is %q", text)
 	}
 	switch value := value.(type) {
 	case []string:
 		for i, item := range value {
-			if message := a.wrongText(item, quoted(item)); message != "" {
+			if message := a.wrongText(item, itIs(item)); message != "" {
 				return fmt.Sprintf("entry %d %s", i+1, message), i
 			}
 		}
 		if a.check == "distinct" {
 			for i, item := range value {
 				if first := slices.Index(value, item); first != i {
-					return fmt.Sprintf("has %s twice", quoted(item)), i
+					return "has something twice" + itIs(item), i
 				}
 			}
 			if len(value) == 0 {
@@ -42,23 +43,23 @@ func (a *attribute) wrong(value any, show bool) (message string, entry int) {
 			}
 		}
 	case string:
-		return a.wrongText(value, quoted(value)), -1
+		return a.wrongText(value, itIs(value)), -1
 	case int:
-		return a.wrongNumber(int64(value), fmt.Sprint(value), show), -1
+		end := ""
+		if show {
+			end = fmt.Sprintf("; it is %d", value)
+		}
+		return a.wrongNumber(int64(value), end), -1
 	}
 	return "", -1
 }
 
-func (a *attribute) wrongNumber(n int64, given string, show bool) string {
+func (a *attribute) wrongNumber(n int64, end string) string {
 	form := func(n int64) string {
 		if a.kind == kindDuration {
 			return shortDuration(time.Duration(n))
 		}
 		return fmt.Sprint(n)
-	}
-	end := ""
-	if show {
-		end = "; it is " + given
 	}
 	switch {
 	case a.least != nil && n < *a.least && a.most != nil, a.most != nil && n > *a.most && a.least != nil:
@@ -71,10 +72,10 @@ func (a *attribute) wrongNumber(n int64, given string, show bool) string {
 	return ""
 }
 
-func (a *attribute) wrongText(text, quoted string) string {
+func (a *attribute) wrongText(text, end string) string {
 	if len(a.choices) > 0 {
 		if !slices.Contains(a.choices, text) {
-			return fmt.Sprintf("must be %s; it is %s", orList(a.choices), quoted)
+			return fmt.Sprintf("must be %s%s", orList(a.choices), end)
 		}
 		return ""
 	}
@@ -82,15 +83,15 @@ func (a *attribute) wrongText(text, quoted string) string {
 	case kindDuration:
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return fmt.Sprintf("must be %s; it is %s", a.kind.expected(), quoted)
+			return fmt.Sprintf("must be %s%s", a.kind.expected(), end)
 		}
-		return a.wrongNumber(int64(d), quoted, quoted != "this")
+		return a.wrongNumber(int64(d), end)
 	case kindTime:
 		if text == "" {
 			return ""
 		}
 		if _, err := ParseTimeOfDay(text); err != nil {
-			return fmt.Sprintf("must be %s; it is %s", a.kind.expected(), quoted)
+			return fmt.Sprintf("must be %s%s", a.kind.expected(), end)
 		}
 	case kindSecret:
 		if strings.TrimSpace(text) == "" {
@@ -104,15 +105,15 @@ func (a *attribute) wrongText(text, quoted string) string {
 		}
 	case "name":
 		if !nameForm.MatchString(text) {
-			return fmt.Sprintf("must consist of a-z, 0-9 and dashes, and not begin with a dash; it is %s", quoted)
+			return fmt.Sprintf("must consist of a-z, 0-9 and dashes, and not begin with a dash%s", end)
 		}
 	case "time_zone":
 		if _, err := location(text); err != nil {
-			return fmt.Sprintf("must be a time zone such as \"Australia/Sydney\" or \"UTC\"; it is %s", quoted)
+			return fmt.Sprintf("must be a time zone such as \"Australia/Sydney\" or \"UTC\"%s", end)
 		}
 	case "variables":
 		if !variableForm.MatchString(text) {
-			return fmt.Sprintf("must be the name of an environment variable; it is %s", quoted)
+			return fmt.Sprintf("must be the name of an environment variable%s", end)
 		}
 	}
 	return ""

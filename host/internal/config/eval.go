@@ -279,7 +279,7 @@ func (e *evaluator) allow(expr hclsyntax.Expression, literal *bool) {
 			e.trouble(expr.Range(), x.Name+" takes one text in quotes", fmt.Sprintf("Write %s.", exampleCall(x.Name)))
 			return
 		}
-		e.trouble(x.NameRange, "there is no such function", "There is env and file.")
+		e.trouble(x.NameRange, "there is no such function", "There are env and file.")
 	case *hclsyntax.ScopeTraversalExpr:
 		e.trouble(expr.Range(), "text must stand in quotes", "There are no variables here; env(\"NAME\") reads one of the environment.")
 	default:

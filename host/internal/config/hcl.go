@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/big"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -99,6 +98,11 @@ func (l *loader) hide(s *source, body *hclsyntax.Body, b *block) {
 			settings.hidden = l.hiddenInBody(inner.Body)
 			s.settings = append(s.settings, settings)
 		default:
+			if !known.labelled {
+				for _, r := range inner.LabelRanges {
+					s.hidden = append(s.hidden, spanOf(r))
+				}
+			}
 			l.hide(s, inner.Body, known)
 		}
 	}
@@ -174,7 +178,7 @@ func (r *reader) body(body *hclsyntax.Body, b *block, prefix string) {
 		case b.block(given.Name) != nil:
 			r.wrong(given.NameRange, fmt.Sprintf("%q is a block", given.Name), fmt.Sprintf("Write %s, without an equals sign.", b.block(given.Name).form()))
 		default:
-			r.wrong(given.NameRange, fmt.Sprintf("there is no setting %q%s", given.Name, where(prefix, b)), r.suggestFor(given.Name, b))
+			r.wrong(given.NameRange, fmt.Sprintf("there is no setting %q%s", r.shown(given.Name), where(prefix, b)), r.suggestFor(given.Name, b))
 		}
 	}
 	for _, given := range body.Blocks {
@@ -184,17 +188,23 @@ func (r *reader) body(body *hclsyntax.Body, b *block, prefix string) {
 		case b.attribute(given.Type) != nil:
 			r.wrong(given.TypeRange, fmt.Sprintf("%q is a setting, not a block", given.Type), fmt.Sprintf("Write %s = …", given.Type))
 		default:
-			r.wrong(given.TypeRange, fmt.Sprintf("there is no block %q%s", given.Type, where(prefix, b)), r.suggestFor(given.Type, b))
+			r.wrong(given.TypeRange, fmt.Sprintf("there is no block %q%s", r.shown(given.Type), where(prefix, b)), r.suggestFor(given.Type, b))
 		}
 	}
 }
 
+// shown gives a name as it may be shown. In a broken file it may be anything.
+func (r *reader) shown(name string) string {
+	if r.source.broken && !settingForm.MatchString(name) {
+		return hidden
+	}
+	return name
+}
+
 // suggestFor says what was meant. A name that is right elsewhere is told so.
 func (r *reader) suggestFor(name string, b *block) string {
-	for _, inner := range b.blocks {
-		if inner.attribute(name) != nil && !inner.labelled {
-			return fmt.Sprintf("It belongs into %s.", inner.form())
-		}
+	if place := b.home(name); place != "" {
+		return fmt.Sprintf("It belongs into %s.", place)
 	}
 	if nearest(name, b.names()) == "" {
 		for _, inner := range b.blocks {
@@ -207,6 +217,21 @@ func (r *reader) suggestFor(name string, b *block) string {
 		return "Settings of the plugin stand in its settings block. " + suggest(name, b.names())
 	}
 	return suggest(name, b.names())
+}
+
+// home gives where in a block the setting or block of that name has its place, or "".
+func (b *block) home(name string) string {
+	for _, inner := range b.blocks {
+		if inner.attribute(name) != nil || inner.block(name) != nil {
+			return inner.form()
+		}
+	}
+	for _, inner := range b.blocks {
+		if place := inner.home(name); place != "" {
+			return strings.Replace(inner.form(), "…", place, 1)
+		}
+	}
+	return ""
 }
 
 func (b *block) form() string {
@@ -301,7 +326,7 @@ func betterName(label string) string {
 
 // value reads one of the host's own settings.
 func (r *reader) value(key string, a *attribute, expr hclsyntax.Expression) {
-	e := evaluator{environ: r.environ, dir: filepath.Dir(r.source.name)}
+	e := evaluator{environ: r.environ, dir: r.source.dir}
 	got, ok := e.evaluate(expr)
 	for _, t := range e.troubles {
 		if t.missing && r.module != nil {
@@ -470,12 +495,15 @@ func typeName(v cty.Value) string {
 	case t == cty.String:
 		return "text"
 	case t == cty.Number:
-		if _, whole := wholeOf(v); whole {
+		switch _, whole := wholeOf(v); {
+		case whole:
 			return "a number"
+		case v.AsBigFloat().IsInt():
+			return "a number so large"
 		}
 		return "a number with a fraction"
 	case t == cty.Bool:
-		return "true or false"
+		return fmt.Sprint(v.True())
 	case t.IsTupleType() || t.IsListType() || t.IsSetType():
 		return "a list"
 	default:

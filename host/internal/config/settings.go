@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -261,7 +260,7 @@ func (r *resolver) attribute(name string, at hcl.Range, expr hclsyntax.Expressio
 	}
 	r.given[name] = at
 	e := evaluator{
-		environ: r.config.environ, dir: filepath.Dir(r.module.settings.source.name), checkPermissions: f.Secret,
+		environ: r.config.environ, dir: r.module.settings.source.dir, checkPermissions: f.Secret,
 	}
 	got, ok := e.evaluate(expr)
 	missing := r.troubles(&e)

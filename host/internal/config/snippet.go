@@ -4,6 +4,7 @@ package config
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -191,10 +192,37 @@ func (s *source) guess(number int) []span {
 		return []span{{start, end}}
 	}
 	g := guesser{
-		tokens: tokens, inSettings: s.inSettings(number), trusted: number <= s.firstBad,
+		tokens: tokens, inSettings: s.inSettings(number), trusted: number <= s.firstBad && s.begins(start),
 		blank: span{start, end},
 	}
 	return g.run()
+}
+
+// begins reports whether a statement begins at the beginning of a line, and does not go on from the one before.
+func (s *source) begins(start int) bool {
+	before := s.tokensIn(span{0, start})
+	open := 0
+	last := hclsyntax.TokenNewline
+	for _, t := range before {
+		switch t.Type {
+		case hclsyntax.TokenNewline, hclsyntax.TokenComment:
+			continue
+		case hclsyntax.TokenOBrack, hclsyntax.TokenOParen:
+			open++
+		case hclsyntax.TokenCBrack, hclsyntax.TokenCParen:
+			open--
+		}
+		last = t.Type
+	}
+	if open > 0 {
+		return false
+	}
+	switch last {
+	case hclsyntax.TokenNewline, hclsyntax.TokenOBrace, hclsyntax.TokenCBrace, hclsyntax.TokenCBrack, hclsyntax.TokenCParen,
+		hclsyntax.TokenCQuote, hclsyntax.TokenCHeredoc, hclsyntax.TokenNumberLit, hclsyntax.TokenIdent:
+		return true
+	}
+	return false
 }
 
 // inSettings reports whether a line of a broken file may belong to a settings block: nothing of the host's own has begun
@@ -216,6 +244,9 @@ func (s *source) inSettings(number int) bool {
 	}
 	return false
 }
+
+// settingForm is what the name of a plugin's setting looks like.
+var settingForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`)
 
 // hostBlocks are the blocks of the host's own that can follow a settings block.
 var hostBlocks = func() []string {
@@ -257,6 +288,15 @@ func (g *guesser) call(i int) bool {
 		g.is(i+3, hclsyntax.TokenQuotedLit) && g.is(i+4, hclsyntax.TokenCQuote) && g.is(i+5, hclsyntax.TokenCParen)
 }
 
+// goesOn reports whether what follows a part of a value may belong to it. Where a line end is missing it does not.
+func (g *guesser) goesOn(i int) bool {
+	switch g.tokens[i].Type {
+	case hclsyntax.TokenCQuote, hclsyntax.TokenNumberLit, hclsyntax.TokenIdent, hclsyntax.TokenCBrack:
+		return i+1 >= len(g.tokens) || isBracket(g.tokens[i+1].Type) || g.is(i+1, hclsyntax.TokenNewline) || g.is(i+1, hclsyntax.TokenEOF)
+	}
+	return true
+}
+
 func (g *guesser) run() []span {
 	// atStart: a name may stand here. inValue: a value has begun, and visible says whether it may be shown.
 	atStart, inValue, visible := true, false, false
@@ -271,9 +311,11 @@ func (g *guesser) run() []span {
 			i += 5
 			atStart = false
 		case inValue:
+			visible = visible && !(t.Type == hclsyntax.TokenQuotedLit && bytes.ContainsRune(t.Bytes, '='))
 			if visible || isBracket(t.Type) {
 				g.show(i, i)
 			}
+			visible = visible && g.goesOn(i)
 		case t.Type == hclsyntax.TokenOBrace:
 			g.show(i, i)
 			atStart = true
@@ -281,12 +323,17 @@ func (g *guesser) run() []span {
 			g.show(i, i)
 		case atStart && t.Type == hclsyntax.TokenIdent && g.is(i+1, hclsyntax.TokenEqual):
 			name := string(t.Bytes)
-			if g.trusted || slices.Contains(knownNames, name) {
+			if g.trusted && settingForm.MatchString(name) || slices.Contains(knownNames, name) {
 				g.show(i, i)
 			}
 			g.show(i+1, i+1)
 			i++
 			atStart, inValue, visible = false, true, shownAttributes[name] && !g.inSettings
+		case atStart && t.Type == hclsyntax.TokenIdent && g.trusted && settingForm.Match(t.Bytes) && !slices.Contains(knownNames, string(t.Bytes)) &&
+			(g.is(i+1, hclsyntax.TokenColon) && g.is(i+4, hclsyntax.TokenCQuote) || g.is(i+1, hclsyntax.TokenOQuote) && g.is(i+3, hclsyntax.TokenCQuote)):
+			// client_secret: "…" and client_secret "…" lack an equals sign.
+			g.show(i, i)
+			inValue, visible = true, false
 		case atStart && t.Type == hclsyntax.TokenIdent && slices.Contains(knownNames, string(t.Bytes)):
 			g.show(i, i)
 			if string(t.Bytes) == settingsName {
@@ -294,8 +341,8 @@ func (g *guesser) run() []span {
 				atStart = false
 				continue
 			}
-			for slices.Contains(hostBlocks, string(t.Bytes)) && g.is(i+1, hclsyntax.TokenOQuote) &&
-				g.is(i+2, hclsyntax.TokenQuotedLit) && g.is(i+3, hclsyntax.TokenCQuote) && !g.inSettings {
+			if name := string(t.Bytes); (name == "tenant" || name == "module") && g.is(i+1, hclsyntax.TokenOQuote) &&
+				g.is(i+2, hclsyntax.TokenQuotedLit) && g.is(i+3, hclsyntax.TokenCQuote) && !g.inSettings && nameForm.Match(g.tokens[i+2].Bytes) {
 				g.show(i+1, i+3)
 				i += 3
 			}

@@ -5,6 +5,8 @@ package config
 import (
 	"bytes"
 	"fmt"
+	"math"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,7 +27,9 @@ const (
 
 // source is one configuration file.
 type source struct {
-	name  string
+	name string
+	// dir is its folder; file("…") is taken from there.
+	dir   string
 	order int
 	bytes []byte
 	// tokens are all of it, broken or not.
@@ -50,7 +54,10 @@ func spanOf(r hcl.Range) span { return span{r.Start.Byte, r.End.Byte} }
 
 // parse reads a file. Its problems are those of the language only.
 func parse(name string, order int, content []byte) (*source, []Problem) {
-	s := &source{name: name, order: order, bytes: content}
+	s := &source{name: name, order: order, bytes: content, dir: filepath.Dir(name), firstBad: math.MaxInt}
+	if full, err := filepath.Abs(s.dir); err == nil {
+		s.dir = full
+	}
 	if len(content) > maxFile {
 		s.bytes, s.broken = nil, true
 		return s, []Problem{s.problem(wholeFile(name), fmt.Sprintf("is larger than %d MiB", maxFile>>20), "Use a folder of smaller files.")}
@@ -64,11 +71,20 @@ func parse(name string, order int, content []byte) (*source, []Problem) {
 	s.body, _ = file.Body.(*hclsyntax.Body)
 	if diags.HasErrors() {
 		s.broken = true
-		for _, d := range diags {
+		for i, d := range diags {
+			if d.Summary == redefined || d.Summary == badEscape {
+				// The rest of the file is as it seems.
+				continue
+			}
 			for _, r := range []*hcl.Range{d.Subject, d.Context} {
-				if r != nil && (s.firstBad == 0 || r.Start.Line < s.firstBad) {
-					s.firstBad = r.Start.Line
+				if r != nil {
+					s.firstBad = min(s.firstBad, r.Start.Line)
 				}
+			}
+			if d.Summary == notClosed {
+				// From here on, text and what is not text are mixed up.
+				diags = diags[:i+1]
+				break
 			}
 		}
 		// The first mistake is followed by many that are none.
@@ -112,6 +128,15 @@ func (s *source) tooComplex() (hcl.Range, string) {
 	return hcl.Range{}, ""
 }
 
+var redefinedAt = regexp.MustCompile(`:(\d+),(\d+)-\d`)
+
+// What the parser calls the mistakes that need care.
+const (
+	redefined = "Attribute redefined"
+	badEscape = "Invalid escape sequence"
+	notClosed = "Invalid multi-line string"
+)
+
 var quotedText = regexp.MustCompile(`"[^"]*"|\[[^\]]*\]`)
 
 // syntaxProblem turns what the parser says into a problem. What it quotes from the file is masked where the file's own
@@ -120,6 +145,12 @@ func (s *source) syntaxProblem(d *hcl.Diagnostic) Problem {
 	at := wholeFile(s.name)
 	if d.Subject != nil {
 		at = *d.Subject
+	}
+	if d.Summary == notClosed {
+		return s.problem(at, "this text is not closed", "Write a quote at its end. Text of several lines stands between <<EOT and EOT.")
+	}
+	if place := redefinedAt.FindStringSubmatch(d.Detail); d.Summary == redefined && place != nil {
+		return s.problem(at, "this is set twice", fmt.Sprintf("It is at %s:%s:%s, too. Remove one of them.", s.name, place[1], place[2]))
 	}
 	detail := d.Detail
 	if masked := s.maskedTexts(at, d.Context); len(masked) > 0 {

@@ -12,7 +12,7 @@ import (
 
 // nearest gives the known name that was probably meant, or "".
 func nearest(name string, known []string) string {
-	best, distance := "", max(len(name)/3, 1)+1
+	best, distance := "", max((len(name)+1)/3, 1)+1
 	for _, candidate := range known {
 		if difference := len(candidate) - len(name); difference >= distance || -difference >= distance {
 			continue
@@ -37,5 +37,5 @@ func suggest(name string, known []string) string {
 		return "See configs/example.hcl for what there is."
 	}
 	sorted := slices.Sorted(slices.Values(known))
-	return "There is " + strings.Join(sorted, ", ") + "."
+	return "Known here: " + strings.Join(sorted, ", ") + "."
 }
