@@ -229,15 +229,15 @@ func (d *directory) agreements(configured []string) ([]agreement, error) {
 }
 
 // customerOf joins a tenant to its customer: by the customer the tenant names, else by the tenant's id among the
-// programme agreements, else the customer it names although the list lacks it. Listed tells the last case apart.
-func (d *directory) customerOf(tenantID, customerID string) (ref string, listed bool) {
+// programme agreements, else the customer it names although the list lacks it.
+func (d *directory) customerOf(tenantID, customerID string) string {
 	if ref, ok := d.refs[strings.ToLower(customerID)]; ok && customerID != "" {
-		return ref, true
+		return ref
 	}
 	if ref := d.owners[strings.ToLower(tenantID)]; ref != "" && tenantID != "" {
-		return ref, true
+		return ref
 	}
-	return customerID, false
+	return customerID
 }
 
 // partner gives the id, in lower case, of the partner's own record: the configured one, or the one that is the parent of

@@ -62,7 +62,7 @@ func (c *connection) addFromTenants(ctx context.Context, s *sdk.CustomerScope, d
 	agreements, err := d.agreements(c.settings.ContractAgreementIDs)
 	if err != nil {
 		found.doubt("agreement.none", "no contract agreement is known, so no tenant was read. %s", agreementHint)
-		return customers, nil
+		return customers, nil //nolint:nilerr // a warning tells it
 	}
 	at := make(map[string]int, len(customers))
 	for i := range customers {
@@ -75,7 +75,7 @@ func (c *connection) addFromTenants(ctx context.Context, s *sdk.CustomerScope, d
 				return nil // Told with the subscriptions.
 			}
 			tenantID := id(object, "TenantId")
-			ref, _ := d.customerOf(tenantID, id(object, "CustomerId"))
+			ref := d.customerOf(tenantID, id(object, "CustomerId"))
 			if ref == "" || tenantID == "" {
 				return nil
 			}

@@ -55,7 +55,7 @@ func (r *reader) tenant(v rest.Value) (t tenant, ok bool) {
 		r.problems.lost("tenant.without_id", "element %d of %s has no TenantId (domain %q, customer %q)", r.position, r.agreement.name(), t.domain, customerName)
 		return t, false
 	}
-	if t.customerRef, _ = r.directory.customerOf(t.id, customerID); t.customerRef == "" {
+	if t.customerRef = r.directory.customerOf(t.id, customerID); t.customerRef == "" {
 		r.problems.lost("tenant.without_customer", "tenant %s (%s) names no customer, and no customer claims it", t.id, t.domain)
 		return t, false
 	}

@@ -25,7 +25,7 @@ type problem struct {
 
 func (p *problem) Error() string { return p.err.Error() }
 
-func wrong(status int, err error) error { return &problem{status, err} }
+func wrong(err error) error { return &problem{http.StatusBadRequest, err} }
 
 func wrongf(status int, format string, args ...any) error {
 	return &problem{status, fmt.Errorf(format, args...)}
@@ -80,7 +80,7 @@ func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, s.blotJSON(marshal(v))+"\n")
+	_, _ = io.WriteString(w, s.blotJSON(marshal(v))+"\n") //nolint:gosec // it is JSON, and says so
 }
 
 func (s *Server) controlAnswer(r *http.Request) (any, error) {
@@ -127,7 +127,7 @@ func controlBody(r *http.Request, into any) error {
 		err = strict(b, into)
 	}
 	if err != nil {
-		return wrong(http.StatusBadRequest, err)
+		return wrong(err)
 	}
 	return nil
 }
@@ -181,7 +181,7 @@ func readSwitches(r *http.Request, before Switches) (Switches, error) {
 		return sw, err
 	}
 	if err := sw.check(); err != nil {
-		return sw, wrong(http.StatusBadRequest, err)
+		return sw, wrong(err)
 	}
 	return sw, nil
 }
@@ -233,7 +233,7 @@ func (s *Server) controlFail(r *http.Request, _ string) (any, error) {
 		return nil, err
 	}
 	if err := f.check(); err != nil {
-		return nil, wrong(http.StatusBadRequest, err)
+		return nil, wrong(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -257,7 +257,7 @@ func (s *Server) controlDay(r *http.Request, _ string) (any, error) {
 		return nil, err
 	}
 	if err := s.SetDay(in.Day); err != nil {
-		return nil, wrong(http.StatusBadRequest, err)
+		return nil, wrong(err)
 	}
 	return dayBody{s.Day()}, nil
 }
@@ -283,7 +283,7 @@ func (s *Server) controlWorld(r *http.Request, _ string) (any, error) {
 		ids, err = w.Apply(edits...)
 	}
 	if err != nil {
-		return nil, wrong(http.StatusBadRequest, err)
+		return nil, wrong(err)
 	}
 	return map[string]any{"ids": ids}, nil
 }

@@ -55,21 +55,28 @@ func Demo() *World {
 		{DemoOldMill, "0008", "Old Mill Bakery", "oldmill.example", demoAddress("1 Mill Lane", "Bendigo", "VIC", "3550"), true},
 	} {
 		w.AddCustomer(Customer{ID: c.id, Name: c.name, Address: c.address, Deactivated: c.deactivated})
-		w.AddTenant(Tenant{ID: demoTenantID(c.number), AgreementID: DemoAgreementMicrosoft, CustomerID: c.id, Domain: c.domain,
-			NullSubscriptions: c.deactivated})
+		w.AddTenant(Tenant{
+			ID: demoTenantID(c.number), AgreementID: DemoAgreementMicrosoft, CustomerID: c.id, Domain: c.domain,
+			NullSubscriptions: c.deactivated,
+		})
 	}
 	for _, s := range []struct {
 		tenant, id string
 		product    int
 		quantity   int64
 	}{
-		{"0001", "0101", productBusinessPremium, 14}, {"0001", "0102", productExchangeOld, 3},
-		{"0002", "0201", productE3, 22}, {"0002", "0202", productVisioRetired, 2},
+		{"0001", "0101", productBusinessPremium, 14},
+		{"0001", "0102", productExchangeOld, 3},
+		{"0002", "0201", productE3, 22},
+		{"0002", "0202", productVisioRetired, 2},
 		{"0003", "0301", productBusinessBasic, 9},
-		{"0004", "0401", productBusinessPremium, 41}, {"0004", "0402", productAzurePlan, 1},
-		{"0005", "0501", productBusinessPremium, 6}, {"0005", "0502", productPowerBI, 2},
+		{"0004", "0401", productBusinessPremium, 41},
+		{"0004", "0402", productAzurePlan, 1},
+		{"0005", "0501", productBusinessPremium, 6},
+		{"0005", "0502", productPowerBI, 2},
 		{"0006", "0601", productBusinessBasic, 17},
-		{"0007", "0701", productBusinessBasic, 25}, {"0007", "0702", productDefender, 25},
+		{"0007", "0701", productBusinessBasic, 25},
+		{"0007", "0702", productDefender, 25},
 	} {
 		w.AddSubscription(demoTenantID(s.tenant), catalogue[s.product].Of(demoSubID(s.id), s.quantity))
 	}

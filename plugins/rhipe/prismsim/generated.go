@@ -181,9 +181,12 @@ var (
 		"Legal", "Marine", "Motors", "Optical", "Pharmacy", "Physio", "Plumbing", "Printing", "Surveying", "Textiles", "Vets",
 	}
 	cities = []Address{
-		{City: "Sydney", State: "NSW", Postcode: "2000"}, {City: "Melbourne", State: "VIC", Postcode: "3000"},
-		{City: "Brisbane", State: "QLD", Postcode: "4000"}, {City: "Perth", State: "WA", Postcode: "6000"},
-		{City: "Adelaide", State: "SA", Postcode: "5000"}, {City: "Hobart", State: "TAS", Postcode: "7000"},
+		{City: "Sydney", State: "NSW", Postcode: "2000"},
+		{City: "Melbourne", State: "VIC", Postcode: "3000"},
+		{City: "Brisbane", State: "QLD", Postcode: "4000"},
+		{City: "Perth", State: "WA", Postcode: "6000"},
+		{City: "Adelaide", State: "SA", Postcode: "5000"},
+		{City: "Hobart", State: "TAS", Postcode: "7000"},
 	}
 )
 

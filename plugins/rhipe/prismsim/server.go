@@ -45,7 +45,7 @@ type Server struct {
 	log    *requestLog
 	script script
 
-	ctx      context.Context // ends with Close; answers that hang wait for it
+	ctx      context.Context //nolint:containedctx // it ends with Close; answers that hang wait for it
 	cancel   context.CancelFunc
 	handlers sync.WaitGroup
 	listener *listening

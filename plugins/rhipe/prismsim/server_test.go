@@ -52,8 +52,10 @@ func TestRequests(t *testing.T) {
 	want := []prismsim.Request{
 		{Seq: 1, Method: "POST", Path: prismsim.TokenPath, Endpoint: prismsim.Token, Status: 200, Bytes: int64(token)},
 		{Seq: 2, Method: "GET", Path: customersPath, Query: "includeDeactivatedCustomers=true", Endpoint: prismsim.Customers, Status: 200, Bytes: int64(len(body))},
-		{Seq: 3, Method: "GET", Path: tenantsPath, Endpoint: prismsim.Tenants, ID: agreementID, Status: 503,
-			Bytes: int64(len(`{"Message":"An error has occurred."}`)), Fault: prismsim.FaultStatus},
+		{
+			Seq: 3, Method: "GET", Path: tenantsPath, Endpoint: prismsim.Tenants, ID: agreementID, Status: 503,
+			Bytes: int64(len(`{"Message":"An error has occurred."}`)), Fault: prismsim.FaultStatus,
+		},
 		{Seq: 4, Method: "GET", Path: "/nowhere", Status: 404, Bytes: int64(len(`{"Message":"No HTTP resource was found that matches the request URI."}`))},
 		{Seq: 5, Method: "POST", Path: writes[2].path, Endpoint: prismsim.ChangeQuantity, ID: premiumSub, Status: 200, Write: true},
 		{Seq: 6, Method: "POST", Path: prismsim.TokenPath, Endpoint: prismsim.Token, Status: 200, Bytes: int64(token)},

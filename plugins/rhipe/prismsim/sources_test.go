@@ -25,8 +25,13 @@ type reading struct {
 func (c *client) readAll() *reading {
 	c.t.Helper()
 	r := &reading{
-		map[string]string{}, map[string]string{}, map[string]string{}, map[string]string{}, map[string]string{},
-		map[string]json.RawMessage{}, map[string][]json.RawMessage{},
+		map[string]string{},
+		map[string]string{},
+		map[string]string{},
+		map[string]string{},
+		map[string]string{},
+		map[string]json.RawMessage{},
+		map[string][]json.RawMessage{},
 	}
 	into := func(body []byte, v any) {
 		if err := json.Unmarshal(body, v); err != nil {
@@ -95,8 +100,12 @@ func (c *client) readAll() *reading {
 func TestGenerated(t *testing.T) {
 	t.Parallel()
 	for _, o := range []prismsim.GeneratedOptions{
-		{}, {Subscriptions: 1}, {Subscriptions: 7, Customers: 30, Seed: 3}, {Subscriptions: 400, Seed: 1},
-		{Subscriptions: 400, Customers: 3, Agreements: 5, Seed: 1 << 63}, {Subscriptions: 397, Customers: 31, Agreements: 1, Seed: 2},
+		{},
+		{Subscriptions: 1},
+		{Subscriptions: 7, Customers: 30, Seed: 3},
+		{Subscriptions: 400, Seed: 1},
+		{Subscriptions: 400, Customers: 3, Agreements: 5, Seed: 1 << 63},
+		{Subscriptions: 397, Customers: 31, Agreements: 1, Seed: 2},
 	} {
 		g := prismsim.NewGenerated(o)
 		c := startWith(t, g)

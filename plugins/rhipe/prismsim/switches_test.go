@@ -37,7 +37,7 @@ func value(l leaf, v string) (leaf, bool) { l.value = v; return l, true }
 func coded(name string, codes ...string) func(leaf) (leaf, bool) {
 	pairs := strings.NewReplacer(codes...)
 	return func(l leaf) (leaf, bool) {
-		if l.name() == name && strings.HasPrefix(l.value, `"`) || l.name() == name && l.name() == "CustomerActingRole" {
+		if l.name() == name && (strings.HasPrefix(l.value, `"`) || name == "CustomerActingRole") {
 			l.value = pairs.Replace(l.value)
 		}
 		return l, true
@@ -87,7 +87,8 @@ func renaming(change func(string) string) func(leaf) (leaf, bool) {
 }
 
 var leafTests = []leafTest{
-	{name: "statuses", note: "in turn", changes: 8,
+	{
+		name: "statuses", note: "in turn", changes: 8,
 		set: func(s *prismsim.Switches) { s.Statuses = []string{"Pending", "Frozen"} },
 		want: func(l leaf) (leaf, bool) {
 			if l.name() != "Status" {
@@ -98,147 +99,214 @@ var leafTests = []leafTest{
 				return value(l, `"Frozen"`)
 			}
 			return value(l, `"Pending"`)
-		}},
-	{name: "hide_ended", note: "cancelled ones are gone", changes: 10,
+		},
+	},
+	{
+		name: "hide_ended", note: "cancelled ones are gone", changes: 10,
 		set:  func(s *prismsim.Switches) { s.HideEnded = true },
-		want: gone(func(l leaf) bool { return strings.HasPrefix(l.doc+l.path, "tenants[1].Subscriptions[1].") })},
-	{name: "lean_list", note: "only the details tell names, prices and add-ons", changes: 15,
+		want: gone(func(l leaf) bool { return strings.HasPrefix(l.doc+l.path, "tenants[1].Subscriptions[1].") }),
+	},
+	{
+		name: "lean_list", note: "only the details tell names, prices and add-ons", changes: 15,
 		set: func(s *prismsim.Switches) { s.LeanList = true },
 		want: gone(func(l leaf) bool {
 			return l.doc == "tenants" && (named("FriendlyName", "UnitPrice", "AddonSubscriptions")(l) || strings.Contains(l.path, "Addon"))
-		})},
-	{name: "term_fields", note: "in subscriptions", changes: 30,
+		}),
+	},
+	{
+		name: "term_fields", note: "in subscriptions", changes: 30,
 		set:   func(s *prismsim.Switches) { s.TermFields = true },
-		added: named("TermDuration", "CommitmentEndDate", "AutoRenewEnabled")},
-	{name: "status", note: "number", changes: 8,
+		added: named("TermDuration", "CommitmentEndDate", "AutoRenewEnabled"),
+	},
+	{
+		name: "status", note: "number", changes: 8,
 		set:  func(s *prismsim.Switches) { s.Status = prismsim.FormNumber },
-		want: coded("Status", `"Active"`, "1", `"Suspended"`, "2", `"Cancelled"`, "4")},
-	{name: "billing_cycle", note: "number", changes: 8,
+		want: coded("Status", `"Active"`, "1", `"Suspended"`, "2", `"Cancelled"`, "4"),
+	},
+	{
+		name: "billing_cycle", note: "number", changes: 8,
 		set:  func(s *prismsim.Switches) { s.BillingCycle = prismsim.FormNumber },
-		want: coded("BillingCycle", `"Monthly"`, "1")},
-	{name: "billing_period", note: "number", changes: 6,
+		want: coded("BillingCycle", `"Monthly"`, "1"),
+	},
+	{
+		name: "billing_period", note: "number", changes: 6,
 		set:  func(s *prismsim.Switches) { s.BillingPeriod = prismsim.FormNumber },
-		want: coded("BillingPeriod", `"Monthly"`, "1")},
-	{name: "tenant_status", note: "number", changes: 9,
+		want: coded("BillingPeriod", `"Monthly"`, "1"),
+	},
+	{
+		name: "tenant_status", note: "number", changes: 9,
 		set:  func(s *prismsim.Switches) { s.TenantStatus = prismsim.FormNumber },
-		want: coded("TenantStatus", `"Active"`, "1")},
-	{name: "acting_role", note: "text", changes: 4,
+		want: coded("TenantStatus", `"Active"`, "1"),
+	},
+	{
+		name: "acting_role", note: "text", changes: 4,
 		set:  func(s *prismsim.Switches) { s.ActingRole = prismsim.FormText },
-		want: coded("CustomerActingRole", "0", `"EndCustomer"`, "1", `"Partner"`)},
-	{name: "envelope", note: "around the lists", changes: 200,
+		want: coded("CustomerActingRole", "0", `"EndCustomer"`, "1", `"Partner"`),
+	},
+	{
+		name: "envelope", note: "around the lists", changes: 200,
 		set: func(s *prismsim.Switches) { s.Envelope = "Items" },
 		want: func(l leaf) (leaf, bool) {
 			if lists[l.doc] {
 				l.path = ".Items" + l.path
 			}
 			return l, true
-		}},
-	{name: "extra_fields", note: "in every record", changes: 400,
+		},
+	},
+	{
+		name: "extra_fields", note: "in every record", changes: 400,
 		set:   func(s *prismsim.Switches) { s.ExtraFields = true },
-		added: func(l leaf) bool { return strings.Contains(l.path, ".AddedLater") }},
-	{name: "missing_fields", note: "all but the needed", changes: 400,
+		added: func(l leaf) bool { return strings.Contains(l.path, ".AddedLater") },
+	},
+	{
+		name: "missing_fields", note: "all but the needed", changes: 400,
 		set:  func(s *prismsim.Switches) { s.MissingFields = true },
-		want: gone(func(l leaf) bool { return !needed(l) })},
-	{name: "omit_fields", note: "in any letter case", changes: 20,
+		want: gone(func(l leaf) bool { return !needed(l) }),
+	},
+	{
+		name: "omit_fields", note: "in any letter case", changes: 20,
 		set:  func(s *prismsim.Switches) { s.OmitFields = []string{"friendlyname", "STREET1", "MeterId"} },
-		want: gone(named("FriendlyName", "Street1", "MeterId"))},
-	{name: "credit_card", note: "object", changes: 20,
+		want: gone(named("FriendlyName", "Street1", "MeterId")),
+	},
+	{
+		name: "credit_card", note: "object", changes: 20,
 		set:   func(s *prismsim.Switches) { s.CreditCard = prismsim.CreditCardObject },
 		want:  gone(named("CreditCard")),
-		added: func(l leaf) bool { return strings.Contains(l.path, ".CreditCard.") }},
-	{name: "credit_card", note: "text", changes: 6,
+		added: func(l leaf) bool { return strings.Contains(l.path, ".CreditCard.") },
+	},
+	{
+		name: "credit_card", note: "text", changes: 6,
 		set: func(s *prismsim.Switches) { s.CreditCard = prismsim.CreditCardText },
 		want: func(l leaf) (leaf, bool) {
 			if l.name() == "CreditCard" {
 				return value(l, `"xxxx-xxxx-xxxx-0000"`)
 			}
 			return l, true
-		}},
-	{name: "empty_text", note: "empty instead of null", changes: 50,
+		},
+	},
+	{
+		name: "empty_text", note: "empty instead of null", changes: 50,
 		set: func(s *prismsim.Switches) { s.EmptyText = prismsim.EmptyAsText },
 		want: func(l leaf) (leaf, bool) {
 			if l.value == "null" && maybe(l) {
 				return value(l, `""`)
 			}
 			return l, true
-		}},
-	{name: "empty_text", note: "absent", changes: 50,
+		},
+	},
+	{
+		name: "empty_text", note: "absent", changes: 50,
 		set: func(s *prismsim.Switches) { s.EmptyText = prismsim.EmptyAbsent },
 		want: gone(func(l leaf) bool {
 			return maybe(l) && (l.value == "null" || l.name() == "Street2" && l.value == `""`)
-		})},
-	{name: "null_arrays", note: "for the empty ones", changes: 10,
+		}),
+	},
+	{
+		name: "null_arrays", note: "for the empty ones", changes: 10,
 		set: func(s *prismsim.Switches) { s.NullArrays = true },
 		want: func(l leaf) (leaf, bool) {
 			if l.value == "[]" {
 				return value(l, "null")
 			}
 			return l, true
-		}},
-	{name: "null_customer_arrays", note: "for every one", changes: 50,
+		},
+	},
+	{
+		name: "null_customer_arrays", note: "for every one", changes: 50,
 		set: func(s *prismsim.Switches) { s.NullCustomerArrays = true },
 		want: gone(func(l leaf) bool {
 			return strings.Contains(l.path, ".CustomerProgramAgreements") || l.name() == "FinanceAccounts"
 		}),
 		added: func(l leaf) bool {
 			return named("CustomerProgramAgreements", "FinanceAccounts")(l) && l.value == "null"
-		}},
-	{name: "name_case", note: "camel", changes: 500,
+		},
+	},
+	{
+		name: "name_case", note: "camel", changes: 500,
 		set:  func(s *prismsim.Switches) { s.NameCase = prismsim.NamesCamel },
-		want: renaming(func(n string) string { return strings.ToLower(n[:1]) + n[1:] })},
-	{name: "name_case", note: "lower", changes: 500,
-		set: func(s *prismsim.Switches) { s.NameCase = prismsim.NamesLower }, want: renaming(strings.ToLower)},
-	{name: "name_case", note: "upper", changes: 500,
-		set: func(s *prismsim.Switches) { s.NameCase = prismsim.NamesUpper }, want: renaming(strings.ToUpper)},
-	{name: "numbers_as_text", note: "of records", changes: 100,
+		want: renaming(func(n string) string { return strings.ToLower(n[:1]) + n[1:] }),
+	},
+	{
+		name: "name_case", note: "lower", changes: 500,
+		set: func(s *prismsim.Switches) { s.NameCase = prismsim.NamesLower }, want: renaming(strings.ToLower),
+	},
+	{
+		name: "name_case", note: "upper", changes: 500,
+		set: func(s *prismsim.Switches) { s.NameCase = prismsim.NamesUpper }, want: renaming(strings.ToUpper),
+	},
+	{
+		name: "numbers_as_text", note: "of records", changes: 100,
 		set: func(s *prismsim.Switches) { s.NumbersAsText = true },
 		want: func(l leaf) (leaf, bool) {
 			if isNumber.MatchString(l.value) {
 				return value(l, `"`+l.value+`"`)
 			}
 			return l, true
-		}},
-	{name: "text_as_numbers", note: "made of digits", changes: 5,
+		},
+	},
+	{
+		name: "text_as_numbers", note: "made of digits", changes: 5,
 		set: func(s *prismsim.Switches) { s.TextAsNumbers = true },
 		want: func(l leaf) (leaf, bool) {
 			if digitsOnly.MatchString(l.value) {
 				return value(l, strings.Trim(l.value, `"`))
 			}
 			return l, true
-		}},
+		},
+	},
 	{name: "ascii_only", note: "means the same", set: func(s *prismsim.Switches) { s.ASCIIOnly = true }},
 	{name: "byte_order_mark", note: "means the same", set: func(s *prismsim.Switches) { s.ByteOrderMark = true }},
-	{name: "no_customer_id", note: "absent", changes: 1,
+	{
+		name: "no_customer_id", note: "absent", changes: 1,
 		set:  func(s *prismsim.Switches) { s.NoCustomerID = prismsim.Absent },
-		want: notAt("customers[1].CustomerId")},
-	{name: "no_customer_id", note: "null", changes: 1,
+		want: notAt("customers[1].CustomerId"),
+	},
+	{
+		name: "no_customer_id", note: "null", changes: 1,
 		set:  func(s *prismsim.Switches) { s.NoCustomerID = prismsim.AbsentNull },
-		want: at("null", "customers[1].CustomerId")},
-	{name: "no_customer_id", note: "empty", changes: 1,
+		want: at("null", "customers[1].CustomerId"),
+	},
+	{
+		name: "no_customer_id", note: "empty", changes: 1,
 		set:  func(s *prismsim.Switches) { s.NoCustomerID = prismsim.AbsentEmpty },
-		want: at(`""`, "customers[1].CustomerId")},
-	{name: "no_tenant_id", note: "absent", changes: 3,
-		set: func(s *prismsim.Switches) { s.NoTenantID = prismsim.Absent }, want: notAt(firstTenants...)},
-	{name: "no_tenant_id", note: "null", changes: 3,
-		set: func(s *prismsim.Switches) { s.NoTenantID = prismsim.AbsentNull }, want: at("null", firstTenants...)},
-	{name: "no_subscription_id", note: "absent", changes: 2,
-		set: func(s *prismsim.Switches) { s.NoSubscriptionID = prismsim.Absent }, want: notAt(firstSubs...)},
-	{name: "no_subscription_id", note: "empty", changes: 2,
-		set: func(s *prismsim.Switches) { s.NoSubscriptionID = prismsim.AbsentEmpty }, want: at(`""`, firstSubs...)},
-	{name: "no_tenant_customer_id", note: "absent", changes: 9,
+		want: at(`""`, "customers[1].CustomerId"),
+	},
+	{
+		name: "no_tenant_id", note: "absent", changes: 3,
+		set: func(s *prismsim.Switches) { s.NoTenantID = prismsim.Absent }, want: notAt(firstTenants...),
+	},
+	{
+		name: "no_tenant_id", note: "null", changes: 3,
+		set: func(s *prismsim.Switches) { s.NoTenantID = prismsim.AbsentNull }, want: at("null", firstTenants...),
+	},
+	{
+		name: "no_subscription_id", note: "absent", changes: 2,
+		set: func(s *prismsim.Switches) { s.NoSubscriptionID = prismsim.Absent }, want: notAt(firstSubs...),
+	},
+	{
+		name: "no_subscription_id", note: "empty", changes: 2,
+		set: func(s *prismsim.Switches) { s.NoSubscriptionID = prismsim.AbsentEmpty }, want: at(`""`, firstSubs...),
+	},
+	{
+		name: "no_tenant_customer_id", note: "absent", changes: 9,
 		set:  func(s *prismsim.Switches) { s.NoTenantCustomerID = prismsim.Absent },
-		want: gone(func(l leaf) bool { return tenantOwner.MatchString(l.doc + l.path) })},
-	{name: "hide_customers", note: "their tenants stay", changes: 30,
+		want: gone(func(l leaf) bool { return tenantOwner.MatchString(l.doc + l.path) }),
+	},
+	{
+		name: "hide_customers", note: "their tenants stay", changes: 30,
 		set:  func(s *prismsim.Switches) { s.HideCustomers = []string{strings.ToUpper(goneID)} },
-		want: gone(func(l leaf) bool { return strings.HasPrefix(l.doc+l.path, "customers[3].") })},
-	{name: "invert_partner_flag", note: "true for the partner", changes: 4,
+		want: gone(func(l leaf) bool { return strings.HasPrefix(l.doc+l.path, "customers[3].") }),
+	},
+	{
+		name: "invert_partner_flag", note: "true for the partner", changes: 4,
 		set: func(s *prismsim.Switches) { s.InvertPartnerFlag = true },
 		want: func(l leaf) (leaf, bool) {
 			if l.name() == "IsPartnerCustomer" {
 				return value(l, map[string]string{"true": "false", "false": "true"}[l.value])
 			}
 			return l, true
-		}},
+		},
+	},
 }
 
 // TestSwitches holds that a switch changes what it is for, in every answer, and
@@ -507,9 +575,11 @@ func TestErrorBodies(t *testing.T) {
 		prismsim.ErrorMessage:    {"application/json; charset=utf-8", `{"Message":"The tenant was not found."}`},
 		prismsim.ErrorWord:       {"application/json; charset=utf-8", `{"error":"The tenant was not found."}`},
 		prismsim.ErrorModelState: {"application/json; charset=utf-8", `{"Message":"The request is invalid.","ModelState":{"request":["The tenant was not found."]}}`},
-		prismsim.ErrorException: {"application/json; charset=utf-8",
+		prismsim.ErrorException: {
+			"application/json; charset=utf-8",
 			`{"ExceptionMessage":"The tenant was not found.","ExceptionType":"System.InvalidOperationException",` +
-				`"Message":"An error has occurred.","StackTrace":"   at Prism.Api.Controllers.Base.Handle()"}`},
+				`"Message":"An error has occurred.","StackTrace":"   at Prism.Api.Controllers.Base.Handle()"}`,
+		},
 		prismsim.ErrorEmpty: {"", ""},
 		prismsim.ErrorHTML: {"text/html; charset=utf-8", "<!DOCTYPE html>\r\n<html><head><title>Not Found</title></head>\r\n" +
 			"<body><h1>Not Found</h1><p>The tenant was not found.</p></body></html>\r\n"},

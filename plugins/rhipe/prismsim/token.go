@@ -19,7 +19,7 @@ import (
 const Scope = "rhipeapi"
 
 // tokenPrefix starts every token, as the header of a JSON web token does.
-const tokenPrefix = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9."
+const tokenPrefix = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9." //nolint:gosec // no secret
 
 type tokenState struct {
 	expires time.Time

@@ -56,8 +56,10 @@ func TestRefusedTokens(t *testing.T) {
 		{"no grant", func(f url.Values) { f.Del("grant_type") }, nil, "invalid_request"},
 		{"not a form", func(url.Values) {}, func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }, "invalid_request"},
 		{"no content type", func(url.Values) {}, func(r *http.Request) { r.Header.Del("Content-Type") }, "invalid_request"},
-		{"wrong secret as Basic", func(f url.Values) { f.Del("client_id"); f.Del("client_secret") },
-			func(r *http.Request) { r.SetBasicAuth(prismsim.DemoClientID, "wrong") }, "invalid_client"},
+		{
+			"wrong secret as Basic", func(f url.Values) { f.Del("client_id"); f.Del("client_secret") },
+			func(r *http.Request) { r.SetBasicAuth(prismsim.DemoClientID, "wrong") }, "invalid_client",
+		},
 	} {
 		form := tokenForm()
 		test.form(form)

@@ -109,8 +109,18 @@ func TestUsagePages(t *testing.T) {
 	}
 	all := len(c.allRows(azureSub, 500))
 	for _, test := range []struct{ page, size, want int }{
-		{1, 500, all}, {2, 500, 0}, {1, all, all}, {2, all, 0}, {1, all - 1, all - 1}, {2, all - 1, 1}, {3, all - 1, 0},
-		{99, 500, 0}, {1 << 40, 1 << 30, 0}, {1, 1, 1}, {all, 1, 1}, {all + 1, 1, 0},
+		{1, 500, all},
+		{2, 500, 0},
+		{1, all, all},
+		{2, all, 0},
+		{1, all - 1, all - 1},
+		{2, all - 1, 1},
+		{3, all - 1, 0},
+		{99, 500, 0},
+		{1 << 40, 1 << 30, 0},
+		{1, 1, 1},
+		{all, 1, 1},
+		{all + 1, 1, 0},
 	} {
 		if got := count(test.page, test.size); got != test.want {
 			t.Errorf("page %d of %d holds %d rows, want %d", test.page, test.size, got, test.want)
@@ -305,8 +315,10 @@ func TestInvoiceLines(t *testing.T) {
 		"half":      {"ChargeStartDate": "2025-02-15" + rest, "ChargeEndDate": mar + rest, "BillableRatio": "0.5", "Quantity": "4", "SubTotal": "54.72"},
 		"annual":    {"ChargeStartDate": "2025-02-10" + rest, "ChargeEndDate": "2026-02-10" + rest, "BillableRatio": "1", "SubTotal": "1102.8"},
 		audioAddon:  {"UnitPrice": "4.9", "OfferName": "Audio Conferencing (NCE)"},
-		azureSub: {"Quantity": "1", "BillableRatio": "1", "ChargeStartDate": feb + rest,
-			"UnitPrice": stringOf(dig(t, c.read(summaryPath+month), "TotalCost"))},
+		azureSub: {
+			"Quantity": "1", "BillableRatio": "1", "ChargeStartDate": feb + rest,
+			"UnitPrice": stringOf(dig(t, c.read(summaryPath+month), "TotalCost")),
+		},
 	} {
 		found := of(id)
 		if len(found) == 0 {

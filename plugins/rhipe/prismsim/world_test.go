@@ -21,8 +21,12 @@ var applyTests = []struct {
 }{
 	{"add_agreement", `{"id":"agreement-x","program_name":"Cloud Backup"}`, customersPath, []any{0, "CustomerProgramAgreements", 2, "ContractAgreementId"}, "agreement-x"},
 	{"add_customer", `{"name":"New","address":{"city":"Hobart"}}`, customersPath, []any{3, "City"}, "Hobart"},
-	{"add_tenant", `{"id":"tenant-x","agreement_id":"` + agreementID + `","customer_id":"` + contosoID + `","subscriptions":[{"id":"sub-x"}]}`,
-		tenantsPath, []any{4, "Subscriptions", 0, "SubscriptionId"}, "sub-x"},
+	{
+		"add_tenant", `{"id":"tenant-x","agreement_id":"` + agreementID + `","customer_id":"` + contosoID + `","subscriptions":[{"id":"sub-x"}]}`,
+		tenantsPath,
+		[]any{4, "Subscriptions", 0, "SubscriptionId"},
+		"sub-x",
+	},
 	{"add_subscription", `{"tenant_id":"` + bareTen + `","product_name":"Seats","quantity":3}`, tenantsPath, []any{3, "Subscriptions", 0, "ProductName"}, "Seats"},
 	{"add_addon", `{"parent_id":"` + exchangeSub + `","id":"addon-x"}`, tenantsPath, []any{0, "Subscriptions", 1, "AddonSubscriptions", 0, "SubscriptionId"}, "addon-x"},
 	{"update_customer", `{"id":"` + strings.ToUpper(fabrikamID) + `","phone":"+64 4 000 0000"}`, customersPath, []any{1, "MainPhone"}, "+64 4 000 0000"},
@@ -37,13 +41,22 @@ var applyTests = []struct {
 	{"remove_subscription", `{"id":"` + premiumSub + `"}`, tenantsPath, []any{0, "Subscriptions", 0, "SubscriptionId"}, exchangeSub},
 	{"set_quantity", `{"id":"` + audioAddon + `","quantity":0}`, tenantsPath, []any{0, "Subscriptions", 0, "AddonSubscriptions", 0, "Quantity"}, "0"},
 	{"set_status", `{"id":"` + premiumSub + `","status":"Deleted"}`, tenantsPath, []any{0, "Subscriptions", 0, "Status"}, "Deleted"},
-	{"move_subscription", `{"id":"` + premiumSub + `","tenant_id":"` + bareTen + `"}`, tenantsPath,
-		[]any{3, "Subscriptions", 0, "AddonSubscriptions", 0, "SubscriptionId"}, audioAddon},
+	{
+		"move_subscription", `{"id":"` + premiumSub + `","tenant_id":"` + bareTen + `"}`, tenantsPath,
+		[]any{3, "Subscriptions", 0, "AddonSubscriptions", 0, "SubscriptionId"},
+		audioAddon,
+	},
 	{"move_tenant", `{"id":"` + fabrikamTen + `","customer_id":"` + contosoID + `"}`, tenantsPath, []any{0, "CustomerName"}, "Contoso Démo Ltd"},
-	{"add_product", `{"agreement_id":"` + agreementID + `","product":{"id":"product-x","name":"X","group":"Group X"}}`, pricesPath + "?excludeTieredProducts=true",
-		[]any{"ProductGroups", 8, "Products", 0, "ProductId"}, "product-x"},
-	{"remove_product", `{"agreement_id":"` + agreementID + `","product_id":"` + strings.ToUpper(premiumProduct) + `"}`, pricesPath,
-		[]any{"ProductGroups", 0, "Products", 0, "ProductName"}, "Microsoft 365 Business Basic (NCE)"},
+	{
+		"add_product", `{"agreement_id":"` + agreementID + `","product":{"id":"product-x","name":"X","group":"Group X"}}`, pricesPath + "?excludeTieredProducts=true",
+		[]any{"ProductGroups", 8, "Products", 0, "ProductId"},
+		"product-x",
+	},
+	{
+		"remove_product", `{"agreement_id":"` + agreementID + `","product_id":"` + strings.ToUpper(premiumProduct) + `"}`, pricesPath,
+		[]any{"ProductGroups", 0, "Products", 0, "ProductName"},
+		"Microsoft 365 Business Basic (NCE)",
+	},
 	{"set_today", `{"day":"2025-05-01"}`, invoicesPath, []any{"Records", 0, "BillingPeriodStart"}, "2025-04-01T00:00:00+00:00"},
 }
 

@@ -18,8 +18,10 @@ var writes = []struct {
 	path, body string
 }{
 	{prismsim.CreateCustomer, "/api/v2/customers", `{"customerName":"New Pty Ltd","street1":"1 New Street","countryIsoCode":"NZ","billingCity":"Napier"}`},
-	{prismsim.Order, "/api/v2/microsoftcsp/orders",
-		`{"tenantId":"` + bareTen + `","orderBillingCycle":"Annual","products":[{"productId":"` + strings.ToUpper(premiumProduct) + `","qty":5}]}`},
+	{
+		prismsim.Order, "/api/v2/microsoftcsp/orders",
+		`{"tenantId":"` + bareTen + `","orderBillingCycle":"Annual","products":[{"productId":"` + strings.ToUpper(premiumProduct) + `","qty":5}]}`,
+	},
 	{prismsim.ChangeQuantity, "/api/v2/microsoftcsp/subscriptions/" + premiumSub + "/quantity/31", ""},
 	{prismsim.ChangeQuantity, "/api/v2/microsoftcsp/subscriptions/" + strings.ToUpper(audioAddon) + "/quantity/7", ""},
 }
