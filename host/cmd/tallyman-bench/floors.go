@@ -33,7 +33,8 @@ func rawStream(ctx context.Context, s source) (r result, err error) {
 	begin := time.Now()
 	client := plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig: transport.Handshake(), VersionedPlugins: transport.ClientPlugins(), AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		AutoMTLS: true, Cmd: exec.Command(s.Plugin), Logger: hclog.NewNullLogger(), GRPCDialOptions: transport.DialOptions(),
+		Cmd:      exec.Command(s.Plugin), //nolint:noctx // go-plugin ends it
+		AutoMTLS: true, Logger: hclog.NewNullLogger(), GRPCDialOptions: transport.DialOptions(),
 	})
 	defer client.Kill()
 	protocol, err := client.Client()
@@ -220,7 +221,7 @@ func (w *inserter) insert(values []any) (err error) {
 		if *stmt == nil {
 			row := "(" + strings.Repeat("?,", w.columns-1) + "?)"
 			text := "INSERT INTO " + w.table + " VALUES " + strings.Repeat(row+",", rows-1) + row
-			if *stmt, err = w.tx.PrepareContext(w.ctx, text); err != nil {
+			if *stmt, err = w.tx.PrepareContext(w.ctx, text); err != nil { //nolint:sqlclosecheck // it is closed with the transaction
 				return err
 			}
 		}

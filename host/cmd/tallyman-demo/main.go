@@ -160,8 +160,11 @@ func (d *demo) note(lines ...string) {
 func (d *demo) farewell() {
 	d.title("What is left", "The database stands in "+stateDir+"/tallyman.db. Look at it:")
 	for _, args := range [][]string{
-		{"runs", "show", "3"}, {"changes", "acme", "--customer", "Wattle Street Legal"}, {"customers", "list", "acme"},
-		{"mappings", "list", "acme/rhipe"}, {"subscriptions", "list", "acme", "--inactive"},
+		{"runs", "show", "3"},
+		{"changes", "acme", "--customer", "Wattle Street Legal"},
+		{"customers", "list", "acme"},
+		{"mappings", "list", "acme/rhipe"},
+		{"subscriptions", "list", "acme", "--inactive"},
 	} {
 		fmt.Printf("  bin/tallyman --config %s %s\n", configFile, quoted(args))
 	}

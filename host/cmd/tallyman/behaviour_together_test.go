@@ -40,8 +40,12 @@ func TestH11_17_TheSecondOfTwoRunsIsRefused(t *testing.T) {
 	p.await(reached, "the first run's first answer")
 	p.sim.ForgetRequests()
 	for _, args := range [][]string{
-		{"sync", "acme/rhipe"}, {"sync", "acme"}, {"sync", "acme/rhipe", "--customer", "Fabrikam"}, {"plan", "acme/rhipe"},
-		{"mappings", "generate", "acme/rhipe"}, {"sync", "acme/rhipe", "--json"},
+		{"sync", "acme/rhipe"},
+		{"sync", "acme"},
+		{"sync", "acme/rhipe", "--customer", "Fabrikam"},
+		{"plan", "acme/rhipe"},
+		{"mappings", "generate", "acme/rhipe"},
+		{"sync", "acme/rhipe", "--json"},
 	} {
 		code, out := p.try(args...)
 		if code != 1 {

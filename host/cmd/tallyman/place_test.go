@@ -80,7 +80,7 @@ func newPlaceWith(t *testing.T, source prismsim.Source, settings []string, block
 	sim := prismsim.StartFor(t, source, prismsim.WithCredentials(prismsim.DemoClientID, secret))
 	p := &place{t: t, dir: t.TempDir(), sim: sim, settings: settings, lease: "2s", plugins: filepath.Join(binaries, "plugins")}
 	// Short, since a socket's path must be.
-	tmp, err := os.MkdirTemp("", "tallyman-place-*")
+	tmp, err := os.MkdirTemp("", "tallyman-place-*") //nolint:usetesting // its path may be long
 	if err != nil {
 		t.Fatal(err)
 	}
