@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -55,10 +56,11 @@ func cellText(cell any) string {
 	return printable(s)
 }
 
-// printable makes text safe for a terminal: control characters become spaces.
+// printable makes text safe for a terminal: control characters, and those that turn the direction of what follows, become
+// spaces.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x202e || r == 0x2028 || r == 0x2029 {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == 0x2028 || r == 0x2029 {
 			return ' '
 		}
 		return r
