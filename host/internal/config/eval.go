@@ -161,8 +161,10 @@ func (e *evaluator) read(name, what string, at hcl.Range) (string, bool) {
 	text, ok := e.environ[what]
 	switch {
 	case !ok:
-		e.troubles = append(e.troubles, trouble{at: at, message: fmt.Sprintf("environment variable %s is not set", what), missing: true,
-			hint: `Set it where tallyman runs, or take the value from a file with file("path").`})
+		e.troubles = append(e.troubles, trouble{
+			at: at, message: fmt.Sprintf("environment variable %s is not set", what), missing: true,
+			hint: `Set it where tallyman runs, or take the value from a file with file("path").`,
+		})
 		return "", false
 	case !utf8.ValidString(text):
 		e.troubles = append(e.troubles, trouble{at: at, message: fmt.Sprintf("environment variable %s does not hold UTF-8 text", what), missing: true})
@@ -218,9 +220,11 @@ func (e *evaluator) readFile(path string, at hcl.Range) (string, bool) {
 		return missing("", "file %q does not hold UTF-8 text", path)
 	}
 	if e.checkPermissions && runtime.GOOS != "windows" && info.Mode().Perm()&0o004 != 0 {
-		e.troubles = append(e.troubles, trouble{at: at, warning: true,
+		e.troubles = append(e.troubles, trouble{
+			at: at, warning: true,
 			message: fmt.Sprintf("everybody on this machine may read file %q", path),
-			hint:    fmt.Sprintf("If it holds a secret: chmod 600 %s", full)})
+			hint:    fmt.Sprintf("If it holds a secret: chmod 600 %s", full),
+		})
 	}
 	content = bytes.TrimPrefix(content, []byte("\xef\xbb\xbf"))
 	return strings.TrimRight(string(content), "\r\n"), true

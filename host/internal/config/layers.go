@@ -288,7 +288,7 @@ func (l *loader) settingOf(key string) (*Module, string) {
 // override takes a value from outside, if it is right.
 func (l *loader) override(values layer, key string, a *attribute, text string, origin Origin) {
 	value, err := a.fromText(text)
-	message := ""
+	var message string
 	if err != nil {
 		message = err.Error()
 	} else {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -179,11 +180,7 @@ func (l *loader) defaults() layer {
 	return values
 }
 
-func add(to, from layer) {
-	for key, value := range from {
-		to[key] = value
-	}
-}
+func add(to, from layer) { maps.Copy(to, from) }
 
 // decode fills the types from the layers.
 func (c *Config) decode(tenants []*Tenant) error {

@@ -5,6 +5,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -189,11 +190,11 @@ func (b *block) walk(prefix string, visit func(key string, path []int, a *attrib
 func (b *block) walkFrom(prefix string, path []int, visit func(string, []int, *attribute)) {
 	for i := range b.attributes {
 		a := &b.attributes[i]
-		visit(prefix+a.name, append(path[:len(path):len(path)], a.index), a)
+		visit(prefix+a.name, append(slices.Clip(path), a.index), a)
 	}
 	for _, inner := range b.blocks {
 		if !inner.labelled && !inner.opaque {
-			inner.walkFrom(prefix+inner.name+".", append(path[:len(path):len(path)], inner.index), visit)
+			inner.walkFrom(prefix+inner.name+".", append(slices.Clip(path), inner.index), visit)
 		}
 	}
 }

@@ -46,7 +46,11 @@ tenant "acme" {
 	}
 	secret := NewSecret(marker)
 	values := []any{
-		secret, &secret, []Secret{secret}, map[string]Secret{"a": secret}, struct{ S Secret }{secret}, struct{ s Secret }{secret},
+		secret, &secret,
+		[]Secret{secret},
+		map[string]Secret{"a": secret},
+		struct{ S Secret }{secret},
+		struct{ s Secret }{secret},
 		c.Database, &c.Database, settings.All()[1], settings.All(), *settings.All()[1], checked.Warnings,
 		c.HostEntries(), settings.Entries(), c.WrittenSettings(m), settings.Refuse(c, "client_secret", "is refused", ""),
 		errors.Join(settings.Refuse(c, "", "no", "")), fmt.Errorf("wrapped: %w, %v", settings.Refuse(c, "auth.token", "is refused", ""), secret),
