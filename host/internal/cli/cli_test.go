@@ -316,8 +316,15 @@ func TestWrongUseIsExitCodeTwo(t *testing.T) {
 	s := newShell(t, url, clientSecret)
 	s.run(0, "db", "migrate")
 	for _, args := range [][]string{
-		{"sync"}, {"sync", "nobody"}, {"sync", "acme/none"}, {"test", "acme"}, {"sync", "acme", "--only", "invoices"},
-		{"sync", "acme", "--override", "everything"}, {"runs", "show", "x"}, {"nonsense"}, {"sync", "acme", "--nonsense"},
+		{"sync"},
+		{"sync", "nobody"},
+		{"sync", "acme/none"},
+		{"test", "acme"},
+		{"sync", "acme", "--only", "invoices"},
+		{"sync", "acme", "--override", "everything"},
+		{"runs", "show", "x"},
+		{"nonsense"},
+		{"sync", "acme", "--nonsense"},
 	} {
 		s.run(2, args...)
 	}
