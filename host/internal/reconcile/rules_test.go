@@ -139,8 +139,17 @@ func TestGuards(t *testing.T) {
 		before, after string
 		held          bool
 	}{
-		{"5", "50", false}, {"5", "56", true}, {"6", "60", false}, {"6", "61", true}, {"600", "5", true}, {"0", "50", false},
-		{"0", "51", true}, {"", "5000", false}, {"5", "", false}, {"1000", "1100", false}, {"0.5", "51", true},
+		{"5", "50", false},
+		{"5", "56", true},
+		{"6", "60", false},
+		{"6", "61", true},
+		{"600", "5", true},
+		{"0", "50", false},
+		{"0", "51", true},
+		{"", "5000", false},
+		{"5", "", false},
+		{"1000", "1100", false},
+		{"0.5", "51", true},
 	} {
 		if _, held := l.HoldQuantity(c.before, c.after); held != c.held {
 			t.Errorf("quantity %q to %q: held %v", c.before, c.after, held)
