@@ -35,7 +35,10 @@ func (a *attribute) wrong(value any, show bool) (message string, entry int) {
 		if a.check == "distinct" {
 			for i, item := range value {
 				if first := slices.Index(value, item); first != i {
-					return "has something twice" + itIs(item), i
+					if !show {
+						return "has something twice", i
+					}
+					return fmt.Sprintf("has %q twice", item), i
 				}
 			}
 			if len(value) == 0 {

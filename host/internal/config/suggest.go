@@ -12,17 +12,32 @@ import (
 
 // nearest gives the known name that was probably meant, or "".
 func nearest(name string, known []string) string {
-	best, distance := "", max((len(name)+1)/3, 1)+1
+	best, distance := "", min(max((len(name)+1)/3, 1), 3)+1
 	for _, candidate := range known {
 		if difference := len(candidate) - len(name); difference >= distance || -difference >= distance {
 			continue
 		}
-		d := levenshtein.Distance(strings.ToLower(name), strings.ToLower(candidate), nil)
+		d := typos(strings.ToLower(name), strings.ToLower(candidate))
 		if d < distance || d == distance && best != "" && candidate < best {
 			best, distance = candidate, d
 		}
 	}
 	return best
+}
+
+// typos counts the slips of the hand between two texts. Two letters that changed places are one.
+func typos(a, b string) int {
+	d := levenshtein.Distance(a, b, nil)
+	if d != 2 || len(a) != len(b) {
+		return d
+	}
+	x, y := []byte(a), []byte(b)
+	slices.Sort(x)
+	slices.Sort(y)
+	if string(x) == string(y) {
+		return 1
+	}
+	return d
 }
 
 // suggest says which known name was probably meant, or else which ones there are.
