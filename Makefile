@@ -3,8 +3,10 @@
 GO      ?= go
 VERSION ?= 0.1.0-dev
 LDFLAGS := -s -w -X main.version=$(VERSION)
-# Tools have modules of their own under .tools/, so that their dependencies are not the product's. From proto/.
-BUF := $(GO) tool -modfile=../.tools/buf/go.mod buf
+FUZZTIME ?= 30s
+# Tools have modules of their own under .tools/, so that their dependencies are not the product's. BUF is run in proto/.
+BUF  := $(GO) tool -modfile=../.tools/buf/go.mod buf
+LINT := $(GO) tool -modfile=.tools/lint/go.mod golangci-lint
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
@@ -37,17 +39,39 @@ bench: build
 	$(GO) build -o bin/tallyman-bench ./host/cmd/tallyman-bench
 	bin/tallyman-bench -rhipe bin/plugins/tallyman-plugin-rhipe $(BENCHFLAGS)
 
-## vet: the compiler's own checks
+## cover: run all tests and print how much of each package any of them reaches (processes of their own do not count)
+cover:
+	@out=$$($(GO) test -coverpkg=./... -coverprofile=coverage.out ./... 2>&1) || { echo "$$out"; exit 1; }
+	@awk -F'[ ]' 'NR > 1 && $$1 !~ /\.pb\.go:|testplugin/ { size[$$1] = $$2; if ($$3) hit[$$1] = 1 } \
+	END { for (b in size) { p = b; sub(/\/[^\/]*$$/, "", p); all[p] += size[b]; if (b in hit) got[p] += size[b] } \
+	for (p in all) printf "%6.1f %%  %s\n", 100 * got[p] / all[p], p }' coverage.out | sort -k3
+
+## fuzz: run each fuzz target for FUZZTIME (30s)
+fuzz:
+	@out=$$($(GO) test -list '^Fuzz' ./... 2>&1) || { echo "$$out"; exit 1; }; \
+	echo "$$out" | awk '/^Fuzz/ { names[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, names[i]; n = 0 }' | \
+	while read -r package name; do \
+		echo "$$package $$name"; \
+		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" < /dev/null || exit 1; \
+	done
+
+## vet: the compiler's own checks, which are fast; lint has them too
 vet:
 	$(GO) vet ./...
 
+## lint: the walls between packages, the style and the format
+lint:
+	$(LINT) run
+	@find host plugins proto sdk -name '*.go' -exec awk 'FNR == 1 && $$0 != "// SPDX-License-Identifier: Apache-2.0" { \
+		print FILENAME ":1: the first line must be // SPDX-License-Identifier: Apache-2.0"; bad = 1 } END { exit bad }' {} +
+
 ## fmt: format the code
 fmt:
-	gofmt -w host plugins proto sdk
+	$(LINT) fmt
 
-## fmt-check: fail if anything is not formatted
-fmt-check:
-	@out=$$(gofmt -l host plugins proto sdk); test -z "$$out" || { echo "not formatted: $$out"; exit 1; }
+## tidy: fail if go.mod or go.sum would be changed by "go mod tidy"
+tidy:
+	$(GO) mod tidy -diff
 
 ## generate: make the Go code of the contract anew
 generate:
@@ -71,10 +95,10 @@ proto-baseline:
 	cd proto && $(BUF) build --exclude-source-info -o baseline.binpb
 
 ## check: everything CI checks
-check: build vet fmt-check proto-lint proto-breaking generated race
+check: build lint generated proto-lint proto-breaking race tidy
 
 ## clean: remove what was built
 clean:
-	rm -rf bin
+	rm -rf bin coverage.out
 
-.PHONY: help run bench build test race vet fmt fmt-check generate generated proto-lint proto-breaking proto-baseline check clean
+.PHONY: help run bench build test race cover fuzz vet lint fmt tidy generate generated proto-lint proto-breaking proto-baseline check clean
