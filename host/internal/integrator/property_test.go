@@ -32,7 +32,7 @@ import (
 // histories of two tenants. More of them: -rapid.checks=5000.
 func TestARunIsWhatTheDesignSays(t *testing.T) {
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
-		must(t, flag.Set("rapid.checks", "250"))
+		must(t, flag.Set("rapid.checks", "300"))
 	}
 	now := tick()
 	var s *store.Store
@@ -46,7 +46,7 @@ func TestARunIsWhatTheDesignSays(t *testing.T) {
 	histories := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		// One database for many histories: each has tenants of its own, which must not notice the others.
-		if histories++; histories%100 == 1 {
+		if histories++; histories%50 == 1 {
 			shut()
 			path := filepath.Join(t.TempDir(), fmt.Sprintf("%d.db", histories))
 			var err error
@@ -63,12 +63,16 @@ func TestARunIsWhatTheDesignSays(t *testing.T) {
 				Open: func(context.Context, Module, string) (Source, error) { return tenants[i].fake, nil },
 			}
 		}
-		for range rapid.IntRange(8, 22).Draw(rt, "steps") {
+		last, other := -1, map[string][]string{}
+		for range rapid.IntRange(10, 24).Draw(rt, "steps") {
 			at := 0
 			if rapid.IntRange(0, 9).Draw(rt, "tenant") == 0 {
 				at = 1
 			}
-			other := tenants[1-at].dump()
+			if at != last {
+				other = tenants[1-at].dump()
+			}
+			last = at
 			tenants[at].step()
 			if diff := cmp.Diff(other, tenants[1-at].dump()); diff != "" {
 				rt.Fatalf("a step of %s changed %s:\n%s", tenants[at].module, tenants[1-at].module, diff)
@@ -101,6 +105,8 @@ type history struct {
 type world struct {
 	customers map[string]*worldCustomer
 	subs      map[string]*worldSub
+	// removed are the scopes in which removed subscriptions are still listed as such.
+	removed map[string]string
 }
 
 type worldCustomer struct {
@@ -120,12 +126,13 @@ var (
 		{"2 Other Street", "Perth", "6000", ""}, {line: "3 Third Street", city: "Hobart"},
 	}
 	names = []string{"Contoso", "Fabrikam", "Tailspin", "Contoso Ltd", ""}
+	costs = []string{"", "27.36", "30"}
 )
 
 func newHistory(rt *rapid.T, s *store.Store, raw *sql.DB, tenant string) *history {
 	h := &history{
 		T: rt, raw: raw, fake: newFake(), ids: map[int]int64{}, subs: map[string]int64{}, used: map[int64]bool{},
-		world: world{customers: map[string]*worldCustomer{}, subs: map[string]*worldSub{}},
+		world: world{customers: map[string]*worldCustomer{}, subs: map[string]*worldSub{}, removed: map[string]string{}},
 	}
 	h.fake.ignoresRefs = rapid.Bool().Draw(rt, "ignores refs")
 	h.fake.info.RefsIgnoreCase = rapid.Bool().Draw(rt, "refs ignore case")
@@ -144,10 +151,10 @@ func newHistory(rt *rapid.T, s *store.Store, raw *sql.DB, tenant string) *histor
 	h.tenantID, h.moduleID = row.ID, module.ID
 	h.Integrator = &Integrator{Store: s}
 	h.rules()
-	for range rapid.IntRange(0, 4).Draw(rt, "our customers") {
+	for range rapid.IntRange(0, 5).Draw(rt, "our customers") {
 		h.addCustomer()
 	}
-	for range rapid.IntRange(0, 8).Draw(rt, "at the distributor") {
+	for range rapid.IntRange(0, 24).Draw(rt, "at the distributor") {
 		h.editWorld()
 	}
 	return h
@@ -166,12 +173,13 @@ func (h *history) chance(name string, oneIn int) bool { return h.pick(name, oneI
 
 // rules draws how the module is configured.
 func (h *history) rules() {
-	h.module.Unmatched = []Unmatched{UnmatchedCreate, UnmatchedCreate, UnmatchedHold, UnmatchedIgnore}[h.pick("unmatched", 4)]
+	h.module.Unmatched = []Unmatched{UnmatchedCreate, UnmatchedCreate, UnmatchedCreate, UnmatchedHold, UnmatchedIgnore}[h.pick("unmatched", 5)]
 	h.module.TopLevel = []string{"", "Cloud customers"}[h.pick("top level", 2)]
 	h.module.UpdateMainSiteAddress = h.chance("update addresses", 2)
 	h.module.Subscriptions = reconcile.Policy{DeactivateMissing: h.pick("deactivate", 4) > 0, MissingRuns: h.pick("missing runs", 4)}
 	h.module.Limits = reconcile.Limits{
-		Deactivations: 1 + h.pick("deactivations", 4), DeactivationsPercent: 20, Creations: 1 + h.pick("creations", 3), CreationsPercent: 50,
+		Deactivations: h.pick("deactivations", 8), DeactivationsPercent: []int{0, 20, 60}[h.pick("deactivations share", 3)],
+		Creations: h.pick("creations", 4), CreationsPercent: []int{0, 50, 100}[h.pick("creations share", 3)],
 		QuantityFactor: 3, QuantityStep: 10,
 	}
 }
@@ -211,7 +219,7 @@ func (h *history) editWorld() {
 	w := &h.world
 	customerRef, subRef := fmt.Sprintf("C%d", h.pick("customer", 4)), fmt.Sprintf("U%d", h.pick("subscription", 8))
 	customerScope, scope := []string{"k", "k", "k", "l"}[h.pick("customer scope", 4)], []string{"a", "a", "b"}[h.pick("scope", 3)]
-	edit := h.pick("edit", 20)
+	edit := h.pick("edit", 26)
 	c, u := w.customers[customerRef], w.subs[subRef]
 	switch {
 	case edit < 9 && c == nil:
@@ -229,30 +237,34 @@ func (h *history) editWorld() {
 	case edit < 9:
 		c.address = addresses[h.pick("address", len(addresses))]
 	case u == nil:
+		delete(w.removed, subRef)
 		w.subs[subRef] = &worldSub{saidSub{
-			ref: subRef, customer: customerRef, name: "Product", quantity: strconv.Itoa(h.pick("quantity", 9)),
+			ref: subRef, customer: customerRef, name: "Product", quantity: strconv.Itoa(h.pick("quantity", 9)), cost: costs[h.pick("cost", 3)],
 			items: [][]string{nil, nil, nil, {"i", "J"}}[h.pick("items", 4)],
 		}, scope}
-	case edit == 9 || edit == 10:
+	case edit < 12:
 		delete(w.subs, subRef)
-	case edit == 11:
+		if h.chance("says so", 3) {
+			w.removed[subRef] = u.scope
+		}
+	case edit < 14:
 		u.quantity = strconv.Itoa(h.pick("quantity", 9))
-	case edit == 12:
-		u.quantity = strconv.Itoa(100 + h.pick("quantity", 9))
-	case edit == 13:
-		u.quantity = ""
 	case edit == 14:
-		u.ended = !u.ended
+		u.quantity = strconv.Itoa(100 + h.pick("quantity", 9))
 	case edit == 15:
+		u.quantity = ""
+	case edit < 19:
+		u.ended = !u.ended
+	case edit == 19:
 		u.name = []string{"Product", "Other product"}[h.pick("product", 2)]
-	case edit == 16:
+	case edit < 22:
 		u.customer = customerRef
-	case edit == 17:
+	case edit == 22:
 		u.scope = scope
-	case edit == 18:
+	case edit == 23:
 		u.metered = !u.metered
 	default:
-		u.cost = []string{"", "27.36", "30"}[h.pick("cost", 3)]
+		u.cost = costs[h.pick("cost", 3)]
 	}
 }
 
@@ -281,6 +293,10 @@ func (h *history) say() (customers, subs saidListing) {
 		said.ref, said.customer = h.spelling(ref), h.spelling(u.customer)
 		byScope[u.scope].subs = append(byScope[u.scope].subs, said)
 	}
+	for _, ref := range slices.Sorted(maps.Keys(h.world.removed)) {
+		scope := byScope[h.world.removed[ref]]
+		scope.removed = append(scope.removed, ref)
+	}
 	subs = h.fail("subscriptions", byScope)
 	return customers, subs
 }
@@ -296,13 +312,13 @@ func (h *history) fail(what string, byScope map[string]*saidScope) saidListing {
 		}
 		l.scopes = append(l.scopes, s)
 	}
-	if !h.chance(what+" go wrong", 3) {
+	if !h.chance(what+" go wrong", 4) {
 		return l
 	}
 	at := h.pick("which scope", len(l.scopes))
 	s := &l.scopes[at]
 	other := l.scopes[1-at]
-	switch h.pick(what+" fault", 11) {
+	switch h.pick(what+" fault", 12) {
 	case 0:
 		l.refused = true
 	case 1:
@@ -311,7 +327,7 @@ func (h *history) fail(what string, byScope map[string]*saidScope) saidListing {
 		l.broken = true
 	case 3:
 		l.doubted = true
-	case 4:
+	case 4, 11:
 		s.outcome = pluginhost.OutcomeFailed
 		s.customers, s.subs = cut(s.customers, h.pick("cut", 4)), cut(s.subs, h.pick("cut", 4))
 	case 5:
@@ -356,10 +372,10 @@ func cut[T any](list []T, n int) []T { return list[:min(n, len(list))] }
 
 // step is one thing that happens.
 func (h *history) step() {
-	for range h.pick("edits", 4) {
+	for range h.pick("edits", 6) {
 		h.editWorld()
 	}
-	switch h.pick("step", 16) {
+	switch h.pick("step", 18) {
 	case 0:
 		h.rules()
 	case 1:
@@ -386,7 +402,7 @@ func (h *history) mapByHand() {
 		h.Fatalf("%q is not in the database", told.ref)
 	}
 	id := rows[at].DistributorCustomerID
-	to := slices.Sorted(maps.Keys(h.model.customers))[h.pick("to", len(h.model.customers))]
+	to := h.someCustomer()
 	switch {
 	case told.mapped == 0:
 		_, err = h.Store.AddMapping(context.Background(), h.moduleID, id, h.ids[to], "hand")
@@ -424,8 +440,8 @@ func (h *history) runs() {
 	case 1:
 		q.entities.Subscriptions = false
 	case 2:
-		if n := len(h.model.customers); n > 0 {
-			q.narrow = slices.Sorted(maps.Keys(h.model.customers))[h.pick("narrow", n)]
+		if len(h.model.customers) > 0 {
+			q.narrow = h.someCustomer()
 		}
 	case 3:
 		q.mode, q.entities.Subscriptions = Mappings, false
@@ -453,6 +469,19 @@ func (h *history) runs() {
 	if q.approve == 0 && h.chance("again", 4) {
 		h.again(q)
 	}
+}
+
+// someCustomer draws one of our customers, most often one that is mapped.
+func (h *history) someCustomer() int {
+	list := slices.Sorted(maps.Keys(h.model.customers))
+	if !h.chance("any customer", 5) {
+		for _, key := range slices.Sorted(maps.Keys(h.model.told)) {
+			if id := h.model.told[key].mapped; id != 0 {
+				list = append(list, id, id, id)
+			}
+		}
+	}
+	return list[h.pick("customer of ours", len(list))]
 }
 
 // essence is what a plan and a sync have in common: all but the ids that only the sync knows.
