@@ -186,10 +186,12 @@ func (c *Client) errorText(resp *http.Response, body []byte) (code, text string)
 	} else {
 		text = string(body)
 	}
+	// Redaction comes before tags are stripped and before the cut, which could take a part of a secret and so hide the
+	// rest from the redactor; and once more behind them, since they could also put one together.
+	text = c.Redact(text)
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/html" || strings.HasPrefix(strings.TrimSpace(text), "<") {
 		text = stripTags(text)
 	}
-	// Redaction comes before the cut, which could halve a secret and so hide it from the redactor.
 	return clip(clean(code), 64), clip(c.Redact(clean(text)), maxErrorText)
 }
 

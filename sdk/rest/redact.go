@@ -4,6 +4,9 @@ package rest
 
 import (
 	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"html"
 	"net/url"
 	"regexp"
 	"slices"
@@ -20,8 +23,8 @@ type redactor struct {
 // minSecret is the shortest text treated as a secret by value; anything shorter would blot out ordinary words.
 const minSecret = 4
 
-// maxSecrets bounds how many tokens are remembered; the oldest are forgotten first.
-const maxSecrets = 256
+// maxSecrets bounds how many forms of tokens are remembered; the oldest are forgotten first.
+const maxSecrets = 512
 
 func (r *redactor) add(secrets ...string) {
 	r.mu.Lock()
@@ -31,10 +34,7 @@ func (r *redactor) add(secrets ...string) {
 		if len(secret) < minSecret {
 			continue
 		}
-		for _, form := range []string{
-			secret, url.QueryEscape(secret), url.PathEscape(secret),
-			base64.StdEncoding.EncodeToString([]byte(secret)), base64.URLEncoding.EncodeToString([]byte(secret)),
-		} {
+		for _, form := range formsOf(secret) {
 			if !slices.Contains(r.secrets, form) {
 				r.secrets = append(r.secrets, form)
 			}
@@ -44,6 +44,31 @@ func (r *redactor) add(secrets ...string) {
 	if extra := len(r.secrets) - maxSecrets; extra > 0 {
 		r.secrets = slices.Delete(r.secrets, maxSecrets/2, maxSecrets/2+extra)
 	}
+}
+
+// formsOf gives the ways in which a secret comes back in an answer: as it is, escaped for a URL, for JSON or for HTML, in
+// hexadecimal, and in base64, there also as a part of something longer such as "Basic base64(id:secret)".
+func formsOf(secret string) []string {
+	escaped, sum := url.QueryEscape(secret), hex.EncodeToString([]byte(secret))
+	forms := []string{
+		secret, escaped, strings.ToLower(escaped), url.PathEscape(secret), html.EscapeString(secret), sum, strings.ToUpper(sum),
+	}
+	if quoted, err := json.Marshal(secret); err == nil {
+		text := string(quoted[1 : len(quoted)-1])
+		forms = append(forms, text, strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(text))
+	}
+	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		forms = append(forms, encoding.EncodeToString([]byte(secret)))
+		// What comes before the secret shifts it by none, one or two bytes. Characters that also depend on a neighbour are
+		// left out.
+		for shift := range 3 {
+			text := encoding.EncodeToString(append(make([]byte, shift), secret...))
+			if part := text[(shift*8+5)/6 : (shift+len(secret))*8/6]; len(part) >= 2*minSecret {
+				forms = append(forms, part)
+			}
+		}
+	}
+	return forms
 }
 
 // tokenLike finds what looks like a bearer token or a signed web token, known or not.
