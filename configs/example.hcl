@@ -43,18 +43,18 @@ tenant "acme" {            # as many as there are; a name consists of a-z, 0-9 a
       contract_agreement_ids = [] # contract agreements to read; empty: those found with the customers
       partner_customer_id    = "" # CustomerId of your own company, so that it is not taken for a customer
 
-      include_deactivated_customers = true  # list deactivated customers too, marked as ended
-      customers_from_tenants        = true  # read the tenants with the customers too
-      fetch_tenant_details          = false # one more request for each tenant: display names, unit prices, add-ons
-      fetch_prices                  = false # one more request for each agreement: prices and product codes
-      fetch_azure_usage             = false # one more request for each metered subscription: its cost in a month
+      include_deactivated_customers = true       # list deactivated customers too, marked as ended
+      customers_from_tenants        = true       # read the tenants with the customers too
+      fetch_tenant_details          = false      # one more request for each tenant: display names, unit prices, add-ons
+      fetch_prices                  = false      # one more request for each agreement: prices and product codes
+      fetch_azure_usage             = false      # one more request for each metered subscription: its cost in a month
       azure_usage_month             = "previous" # or current, which changes every day
 
-      max_parallel        = 2     # requests at a time, 1 to 16
-      requests_per_minute = 300   # at most, repeats included; 0: no limit
-      timeout             = "2m"  # how long to wait for an answer to begin, and for it to go on
-      max_attempts        = 5     # how often a request is tried, 1 to 10
-      retry_wait          = "1s"  # wait before the first repeat; it doubles each time
+      max_parallel        = 2    # requests at a time, 1 to 16
+      requests_per_minute = 300  # at most, repeats included; 0: no limit
+      timeout             = "2m" # how long to wait for an answer to begin, and for it to go on
+      max_attempts        = 5    # how often a request is tried, 1 to 10
+      retry_wait          = "1s" # wait before the first repeat; it doubles each time
 
       api_base_url = "https://api.prismportal.online"
       token_url    = "https://identity.prismportal.online/core/connect/token"

@@ -155,7 +155,7 @@ func (s Switch) newBlock(sources []*source) (string, []string) {
 	settings := body.AppendNewBlock(settingsName, nil).Body()
 	groups := map[string]*hclwrite.Body{"": settings}
 	for _, f := range s.Fields {
-		if !f.Required {
+		if !f.Required || slices.ContainsFunc(strings.Split(f.Name, "."), func(part string) bool { return !settingForm.MatchString(part) }) {
 			continue
 		}
 		prefix, name := "", f.Name
@@ -173,9 +173,6 @@ func (s Switch) newBlock(sources []*source) (string, []string) {
 				}
 			}
 			groups[prefix] = to
-		}
-		if !hclsyntax.ValidIdentifier(name) {
-			continue
 		}
 		for line := range strings.SplitSeq(wrap(oneLine(f.about()), 100), "\n") {
 			if line != "" {
