@@ -30,7 +30,7 @@ type Problem struct {
 // String gives the problem with its place, its source line and what to do.
 func (p Problem) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: ", p.Origin)
+	fmt.Fprintf(&b, "%s: ", oneLine(p.Origin.String()))
 	if p.Warning {
 		b.WriteString("warning: ")
 	}
