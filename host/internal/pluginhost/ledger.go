@@ -166,9 +166,41 @@ func (l *ledger) takeSubscriptions(m *distributorv1.SubscriptionBatch) {
 			l.undecodable(s, "record.without_id", "a subscription without id was left out", p.GetName())
 			continue
 		}
+		if err := canonical(p); err != nil {
+			l.undecodable(s, "record.undecodable", fmt.Sprintf("subscription %q was left out: %v", cut(p.GetRef(), 100), err), p.GetRef())
+			continue
+		}
 		kept = append(kept, p)
 	}
 	l.emit(Subscriptions{Scope: s.Ref, Subscriptions: kept})
+}
+
+// canonical brings a subscription's numbers into the one form in which they are compared. What is no number is an error.
+func canonical(p *distributorv1.Subscription) error {
+	for _, item := range p.GetItems() {
+		if item.Quantity != nil {
+			if err := canonicalNumber(item.Quantity, "its quantity"); err != nil {
+				return err
+			}
+		}
+		for _, price := range []*distributorv1.Money{item.GetCustomerPrice(), item.GetPartnerCost(), item.GetListPrice()} {
+			if price != nil {
+				if err := canonicalNumber(&price.Amount, "a price"); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func canonicalNumber(text *string, what string) error {
+	d, err := sdk.ParseDecimal(*text)
+	if err != nil {
+		return fmt.Errorf("%s cannot be read: %s", what, cut(err.Error(), 200))
+	}
+	*text = d.String()
+	return nil
 }
 
 func (l *ledger) receive(s *account, n int) {

@@ -34,6 +34,12 @@ func mRecords(scope string, refs ...string) message {
 	return message{subscriptions: b}
 }
 
+func mItem(scope string, item *distributorv1.Item) message {
+	return message{subscriptions: &distributorv1.SubscriptionBatch{
+		ScopeRef: scope, Subscriptions: []*distributorv1.Subscription{{Ref: "1", Items: []*distributorv1.Item{item}}},
+	}}
+}
+
 func mScopeEnd(ref string, outcome distributorv1.Outcome, count int64) message {
 	return message{scopeEnd: &distributorv1.ScopeEnd{ScopeRef: ref, Outcome: outcome, Count: count}}
 }
@@ -101,6 +107,12 @@ func TestAListingIsBelievedOnlyAsFarAsItsBooksAgree(t *testing.T) {
 		{"a record without id", []message{
 			mBegin(), mScope("a"), mRecords("a", "1", ""), mScopeEnd("a", wireComplete, 2), mEnd(wireComplete, 2, 1),
 		}, "partial partial", "record.without_id"},
+		{"a quantity that is no number", []message{
+			mBegin(), mScope("a"), mItem("a", &distributorv1.Item{Quantity: new("many")}), mScopeEnd("a", wireComplete, 1), mEnd(wireComplete, 1, 1),
+		}, "partial partial", "record.undecodable"},
+		{"a price that is no number", []message{
+			mBegin(), mScope("a"), mItem("a", &distributorv1.Item{PartnerCost: &distributorv1.Money{Amount: "1,5"}}), mScopeEnd("a", wireComplete, 1), mEnd(wireComplete, 1, 1),
+		}, "partial partial", "record.undecodable"},
 		{"a failed scope", []message{
 			mBegin(), mScope("a"), {scopeEnd: &distributorv1.ScopeEnd{ScopeRef: "a", Outcome: wireFailed, Error: failure}}, mScope("b"), mScopeEnd("b", wireComplete, 0), mEnd(wirePartial, 0, 2),
 		}, "partial failed complete", ""},
@@ -129,6 +141,26 @@ func TestAListingIsBelievedOnlyAsFarAsItsBooksAgree(t *testing.T) {
 			}
 			checkBooks(t, l)
 		})
+	}
+}
+
+// One number must have one form, whoever wrote the plugin: a form that changes would look like another price.
+func TestNumbersComeInOneForm(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"5": "5", "5.0": "5", "007": "7", "-0": "0", "27.360": "27.36", "1e2": "100", " 4 ": "4", "": ""} {
+		l := newLedger("test", &redactor{})
+		for _, m := range []message{mBegin(), mScope("a"), mItem("a", &distributorv1.Item{Quantity: new(text), ListPrice: &distributorv1.Money{Amount: text}})} {
+			l.take(m)
+		}
+		batch, ok := l.pending[len(l.pending)-1].(Subscriptions)
+		if !ok || len(batch.Subscriptions) != 1 {
+			t.Errorf("%q: %+v", text, l.pending)
+			continue
+		}
+		item := batch.Subscriptions[0].GetItems()[0]
+		if item.GetQuantity() != want || item.GetListPrice().GetAmount() != want {
+			t.Errorf("%q became %q and %q, want %q", text, item.GetQuantity(), item.GetListPrice().GetAmount(), want)
+		}
 	}
 }
 
