@@ -4,6 +4,7 @@ package integrator
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	_ "modernc.org/sqlite" // to look at tables, and change them, without the store
 
 	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
 	"github.com/tallymanhq/tallyman/host/internal/reconcile"
@@ -341,6 +343,14 @@ func (r *rig) has(names ...string) []int64 {
 		ids[i] = result[0].CustomerID
 	}
 	return ids
+}
+
+// rawDB opens a database of the store without the store.
+func rawDB(tb testing.TB, url string) *sql.DB {
+	tb.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(strings.TrimPrefix(url, "sqlite:"))+"?_pragma=busy_timeout(60000)")
+	must(tb, err)
+	return db
 }
 
 // subscriptionRows gives our subscriptions by the distributor's id.

@@ -18,7 +18,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-hclog"
-	_ "modernc.org/sqlite" // to look at every table
 	"pgregory.net/rapid"
 
 	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
@@ -48,12 +47,11 @@ func TestARunIsWhatTheDesignSays(t *testing.T) {
 		// One database for many histories: each has tenants of its own, which must not notice the others.
 		if histories++; histories%50 == 1 {
 			shut()
-			path := filepath.Join(t.TempDir(), fmt.Sprintf("%d.db", histories))
+			url := "sqlite:" + filepath.Join(t.TempDir(), fmt.Sprintf("%d.db", histories))
 			var err error
-			s, err = store.Open(t.Context(), store.Options{URL: "sqlite:" + path, Now: now})
+			s, err = store.Open(t.Context(), store.Options{URL: url, Now: now})
 			must(t, err)
-			raw, err = sql.Open("sqlite", "file:"+filepath.ToSlash(path)+"?_pragma=busy_timeout(60000)")
-			must(t, err)
+			raw = rawDB(t, url)
 		}
 		tenants := make([]*history, 2)
 		for i := range tenants {

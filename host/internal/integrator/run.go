@@ -56,6 +56,7 @@ type run struct {
 
 // open makes the rows a run needs and takes the module's lease.
 func (i *Integrator) open(ctx context.Context, req Request) (*run, error) {
+	req.Module.Unmatched = cmp.Or(req.Module.Unmatched, UnmatchedHold)
 	r := &run{Integrator: i, store: i.Store, req: req, counts: map[string]int{}, broken: map[string]error{}, key: exactKey}
 	r.started, r.holder = i.now().UTC(), i.holderOfRun()
 	var err error
