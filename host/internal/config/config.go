@@ -11,6 +11,7 @@
 package config
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/tallymanhq/tallyman/host/internal/reconcile"
@@ -165,6 +166,11 @@ func defaultModule(name string) Module {
 		},
 		Schedule: Schedule{Sync: []string{EntityCustomers, EntitySubscriptions}},
 	}
+}
+
+// Format says which configuration it is and no more: it remembers where everything came from, secrets too.
+func (c Config) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "configuration in %s: %d tenants", c.Dir, len(c.Tenants))
 }
 
 // String gives the module as people write it: acme/rhipe.

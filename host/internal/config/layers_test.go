@@ -21,6 +21,7 @@ func TestVariablesAndFlagsThatMeanNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		environ []string
 		flags   []Flag
+		files   string
 		// want is a problem, warn a warning. Both empty: neither.
 		want, warn string
 	}{
@@ -40,16 +41,22 @@ func TestVariablesAndFlagsThatMeanNothing(t *testing.T) {
 		"wrong entry":         {environ: []string{"TALLYMAN_TENANT_X_MODULE_Y_SCHEDULE_SYNC=customers,invoices"}, want: "entry 2 must be"},
 		"wrong time":          {environ: []string{"TALLYMAN_TENANT_X_MODULE_Y_SCHEDULE_DAILY_AT=9"}, want: "must be a time of day"},
 		"empty url":           {environ: []string{"TALLYMAN_DATABASE_URL="}, want: "database.url must not be empty"},
+		"for the plugin":      {environ: []string{"TALLYMAN_MINE=1"}, files: "tenant \"p\" {\n  module \"m\" { environment = [\"TALLYMAN_MINE\"] }\n}\n"},
+		"secret flag":         {flags: []Flag{{"--set", "database.url", "postgres://u:hunter2@h/db"}}, want: "database.url holds a secret, and everybody on this machine can read command lines; use the variable TALLYMAN_DATABASE_URL"},
+		"plain url":           {flags: []Flag{{"--set", "database.url", "sqlite:other.db"}}},
 		"unknown key":         {flags: []Flag{{"--set", "tenant.x.module.y.enabld", "true"}}, want: "flag --set: there is no setting \"tenant.x.module.y.enabld\"\n  Did you mean \"tenant.x.module.y.enabled\"?"},
 		"wrong flag":          {flags: []Flag{{"--log-level", "log.level", "loud"}}, want: "flag --log-level: log.level must be"},
 		"settings alone":      {flags: []Flag{{"--set", "tenant.x.module.y.settings", "1"}}, want: "there is no setting"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			loaded, err := Load(Options{Paths: []string{one(t, twoTenants)}, Environ: append([]string{}, c.environ...), Flags: c.flags})
+			loaded, err := Load(Options{Paths: []string{one(t, twoTenants+c.files)}, Environ: append([]string{}, c.environ...), Flags: c.flags})
 			if c.want == "" {
 				if err != nil {
 					t.Fatal(err)
+				}
+				if len(c.flags) > 0 && loaded.Database.URL.Reveal() != c.flags[0].Value {
+					t.Error("the flag does nothing")
 				}
 				warnings := ""
 				for _, w := range loaded.Warnings {

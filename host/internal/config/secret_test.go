@@ -46,7 +46,7 @@ tenant "acme" {
 	}
 	secret := NewSecret(marker)
 	values := []any{
-		secret, &secret,
+		c, *c, m, *m, settings, *settings, secret, &secret,
 		[]Secret{secret},
 		map[string]Secret{"a": secret},
 		struct{ S Secret }{secret},

@@ -43,7 +43,7 @@ type source struct {
 	hidden []span
 	// settings have hidden parts of their own, which depend on the plugin.
 	settings []*settingsBlock
-	// lines are the offsets at which lines begin. Made when first needed.
+	// lines are the offsets at which lines begin.
 	lines []int
 }
 
@@ -54,13 +54,18 @@ func spanOf(r hcl.Range) span { return span{r.Start.Byte, r.End.Byte} }
 
 // parse reads a file. Its problems are those of the language only.
 func parse(name string, order int, content []byte) (*source, []Problem) {
-	s := &source{name: name, order: order, bytes: content, dir: filepath.Dir(name), firstBad: math.MaxInt}
+	s := &source{name: name, order: order, bytes: content, dir: filepath.Dir(name), firstBad: math.MaxInt, lines: []int{0}}
 	if full, err := filepath.Abs(s.dir); err == nil {
 		s.dir = full
 	}
 	if len(content) > maxFile {
 		s.bytes, s.broken = nil, true
 		return s, []Problem{s.problem(wholeFile(name), fmt.Sprintf("is larger than %d MiB", maxFile>>20), "Use a folder of smaller files.")}
+	}
+	for i, b := range content {
+		if b == '\n' {
+			s.lines = append(s.lines, i+1)
+		}
 	}
 	s.tokens, _ = hclsyntax.LexConfig(content, name, hcl.InitialPos)
 	if at, message := s.tooComplex(); message != "" {
@@ -211,14 +216,6 @@ func (s *source) problemHiding(at hcl.Range, message, hint string, block *settin
 
 // line gives the line with a number, and the offset at which it begins.
 func (s *source) line(number int) ([]byte, int) {
-	if s.lines == nil {
-		s.lines = []int{0}
-		for i, b := range s.bytes {
-			if b == '\n' {
-				s.lines = append(s.lines, i+1)
-			}
-		}
-	}
 	if number < 1 || number > len(s.lines) {
 		return nil, len(s.bytes)
 	}
