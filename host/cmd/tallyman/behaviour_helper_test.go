@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -63,6 +64,18 @@ func (w *small) tenant(customer, agreement string, quantities ...int64) (tenant 
 		}))
 	}
 	return tenant, subscriptions
+}
+
+// impatient lets the plugin wait for an answer for a second only, until patient is called.
+func (p *place) impatient(blocks ...string) (patient func()) {
+	p.t.Helper()
+	settings := p.settings
+	p.settings = append(slices.Clone(settings), `timeout = "1s"`)
+	p.configure(blocks...)
+	return func() {
+		p.settings = settings
+		p.configure(blocks...)
+	}
 }
 
 // own imports the MSP's customers: lines of name, top level, site, line 1, city, postal code, of which the last may lack.

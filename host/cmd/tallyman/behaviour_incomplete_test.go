@@ -45,8 +45,6 @@ func TestH11_11_ALaterAgreementFails(t *testing.T) {
 	_, third := w.tenant(contoso, broken, 10, 11, 12)
 	goes, fourth := w.tenant(fabrikam, broken, 13, 14)
 	p := w.place(t, createUnmatched, deactivateMissing)
-	p.settings = append(p.settings, `timeout = "1s"`)
-	p.configure(createUnmatched, deactivateMissing)
 	p.sync("succeeded")
 
 	of := map[string]string{"subscriptions": "ref IN ('" + strings.Join(append(slices.Clone(third), fourth...), "', '") + "')"}
@@ -64,6 +62,7 @@ func TestH11_11_ALaterAgreementFails(t *testing.T) {
 	w.RemoveSubscription(first[1])
 	w.RemoveSubscription(second[1])
 
+	patient := p.impatient(createUnmatched, deactivateMissing)
 	for name, fault := range brokenAnswers() {
 		fault.Endpoint, fault.ID = prismsim.Tenants, broken
 		clear := p.sim.Fail(fault)
@@ -85,6 +84,7 @@ func TestH11_11_ALaterAgreementFails(t *testing.T) {
 			t.Errorf("missing from an agreement that was read completely, and yet it is %+v", s)
 		}
 	}
+	patient()
 	p.counts(p.sync("succeeded"), map[string]int{"subscriptions_updated": 2, "subscriptions_deactivated": 4})
 }
 
@@ -98,8 +98,6 @@ func TestH11_11_ALaterPageFails(t *testing.T) {
 		tenants, subscriptions = append(tenants, w.tenants[ref]), append(subscriptions, list...)
 	}
 	p := w.place(t, createUnmatched, deactivateMissing)
-	p.settings = append(p.settings, `timeout = "1s"`)
-	p.configure(createUnmatched, deactivateMissing)
 	p.sim.SetFor(w.agreement, func(sw *prismsim.Switches) { sw.Envelope, sw.PageSize = "Items", 2 })
 	p.counts(p.sync("succeeded"), map[string]int{"subscriptions_created": len(subscriptions)})
 	before := p.kept(nil, ourTables...)
@@ -107,6 +105,7 @@ func TestH11_11_ALaterPageFails(t *testing.T) {
 	w.RemoveSubscription(subscriptions[1]) // on the first page
 	w.RemoveTenant(tenants[4])             // on the third page
 
+	patient := p.impatient(createUnmatched, deactivateMissing)
 	for name, fault := range brokenAnswers() {
 		pages := []int{2}
 		if name == "cut" || name == "a server error" {
@@ -127,6 +126,7 @@ func TestH11_11_ALaterPageFails(t *testing.T) {
 			}
 		}
 	}
+	patient()
 	p.counts(p.sync("succeeded"), map[string]int{"subscriptions_updated": 1, "subscriptions_deactivated": 2})
 }
 
@@ -140,8 +140,6 @@ func TestH11_11_ALaterPageOfCustomersFails(t *testing.T) {
 		refs = append(refs, ref)
 	}
 	p := w.place(t, createUnmatched, deactivateMissing)
-	p.settings = append(p.settings, `timeout = "1s"`)
-	p.configure(createUnmatched, deactivateMissing)
 	p.sim.SetFor(string(prismsim.Customers), func(sw *prismsim.Switches) { sw.Envelope, sw.PageSize = "Records", 2 })
 	p.sync("succeeded")
 	tables := append([]string{"distributor_customers"}, ourTables...)
@@ -151,6 +149,7 @@ func TestH11_11_ALaterPageOfCustomersFails(t *testing.T) {
 	w.Rename(refs[1], "Fabrikam Group")
 	w.customer("New", 1)
 
+	patient := p.impatient(createUnmatched, deactivateMissing)
 	for name, fault := range brokenAnswers() {
 		fault.Endpoint, fault.Skip = prismsim.Customers, 1
 		clear := p.sim.Fail(fault)
@@ -161,6 +160,7 @@ func TestH11_11_ALaterPageOfCustomersFails(t *testing.T) {
 			t.Errorf("%s: outcome %s, exit code %d; want a failure\n%s", name, outcome, code, out)
 		}
 	}
+	patient()
 	p.counts(p.sync("succeeded"), map[string]int{
 		"subscriptions_deactivated": 1, "subscriptions_created": 1, "customers_gone": 1, "customers_renamed": 1, "customers_created": 1,
 	})
