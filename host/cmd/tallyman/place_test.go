@@ -29,7 +29,9 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir) //nolint:errcheck // a leftover in the temporary folder harms nobody
 		binaries = dir
-		for target, source := range map[string]string{"tallyman": ".", "plugins/tallyman-plugin-rhipe": "../../../plugins/rhipe"} {
+		for target, source := range map[string]string{
+			"tallyman": ".", "plugins/tallyman-plugin-rhipe": "../../../plugins/rhipe", "bad/tallyman-plugin-rhipe": "./testdata/badplugin",
+		} {
 			build := exec.Command("go", "build", "-o", filepath.Join(dir, filepath.FromSlash(target))+exe(), source)
 			if out, err := build.CombinedOutput(); err != nil {
 				panic(fmt.Sprintf("build %s: %v\n%s", source, err, out))

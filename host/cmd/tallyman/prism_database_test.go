@@ -151,19 +151,34 @@ func (p *place) unchanged(before contents) {
 // copyPlace gives a place like one that is not used meanwhile, but with a simulator of its own.
 func copyPlace(t *testing.T, from *place, source prismsim.Source, options ...prismsim.Option) *place {
 	t.Helper()
-	sim := prismsim.StartFor(t, source, append([]prismsim.Option{prismsim.WithCredentials(prismsim.DemoClientID, secret)}, options...)...)
-	p := &place{t: t, dir: t.TempDir(), sim: sim, lease: from.lease, plugins: from.plugins}
+	p := copyPlaceWithout(t, from)
+	p.sim = prismsim.StartFor(t, source, append([]prismsim.Option{prismsim.WithCredentials(prismsim.DemoClientID, secret)}, options...)...)
 	p.world, _ = source.(*prismsim.World)
+	p.env["PRISM_URL"] = p.sim.APIURL()
+	return p
+}
+
+// copyPlaceWithout is copyPlace without a simulator.
+func copyPlaceWithout(t *testing.T, from *place) *place {
+	t.Helper()
+	p := newPlaceWithout(t, from.plugins)
+	if err := os.CopyFS(p.dir, os.DirFS(from.dir)); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// newPlaceWithout is an empty place without a simulator, for other plugins.
+func newPlaceWithout(t *testing.T, plugins string) *place {
+	t.Helper()
+	p := &place{t: t, dir: t.TempDir(), lease: "2s", plugins: plugins}
 	// Short, since a socket's path must be.
 	tmp, err := os.MkdirTemp("", "tallyman-place-*") //nolint:usetesting // that of a test is too long
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(tmp) })
-	p.tmp, p.env = tmp, map[string]string{"PRISM_URL": sim.APIURL(), "RHIPE_CLIENT_SECRET": secret, "TMPDIR": tmp}
-	if err := os.CopyFS(p.dir, os.DirFS(from.dir)); err != nil {
-		t.Fatal(err)
-	}
+	p.tmp, p.env = tmp, map[string]string{"PRISM_URL": "http://127.0.0.1:1", "RHIPE_CLIENT_SECRET": secret, "TMPDIR": tmp}
 	return p
 }
 
