@@ -34,10 +34,11 @@ type writer struct {
 	tx      *store.Tx
 	changes []store.Change
 
-	newSubs, subs []store.Subscription
+	// subContents and rowContents stay where they were.
+	newSubs, subs, subContents []store.Subscription
 	// newRows are the rows that get the subscriptions' ids: ofNewSub[i] is the row of newSubs[i], in rows or newRows.
-	newRows, rows []store.DistributorSubscription
-	ofNewSub      []rowAt
+	newRows, rows, rowContents []store.DistributorSubscription
+	ofNewSub                   []rowAt
 	// ofNewChange are the places in changes that get the id of newSubs[i].
 	ofNewChange []int
 	waiting     int

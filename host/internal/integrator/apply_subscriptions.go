@@ -18,7 +18,7 @@ func (w *writer) subscriptions(ctx context.Context) error {
 	done := 0
 	err := w.eachSubscription(ctx, func(step *subscriptionStep) error {
 		w.subscription(step)
-		if done++; len(w.changes) >= chunk || len(w.rows)+len(w.newRows) >= chunk {
+		if done++; len(w.changes) >= chunk || len(w.rows)+len(w.newRows)+len(w.rowContents) >= chunk {
 			w.progress("apply", done, "")
 			return w.flush(ctx)
 		}
@@ -56,7 +56,7 @@ func (w *writer) scopes(ctx context.Context) error {
 // subscription takes one step of the plan apart into what is written.
 func (w *writer) subscription(step *subscriptionStep) {
 	isNew := step.sub != nil && step.sub.ID == 0
-	writeSub, held := isNew, false
+	writeSub, placeSub, held := isNew, false, false
 	for _, c := range step.changes {
 		if !w.record(c.Change) {
 			held = true
@@ -64,7 +64,7 @@ func (w *writer) subscription(step *subscriptionStep) {
 		}
 		if c.does.Kind != reconcile.Create {
 			applyTo(step.sub, c.does, w)
-			writeSub = true
+			writeSub, placeSub = true, placeSub || c.does.Kind != reconcile.Update
 		} else if w.tx != nil {
 			w.ofNewChange = append(w.ofNewChange, len(w.changes)-1)
 		}
@@ -86,9 +86,12 @@ func (w *writer) subscription(step *subscriptionStep) {
 	switch {
 	case isNew:
 		w.newSubs, w.ofNewSub = append(w.newSubs, *step.sub), append(w.ofNewSub, place)
-	case writeSub:
+	case placeSub:
 		step.sub.UpdatedAt = w.started
 		w.subs = append(w.subs, *step.sub)
+	case writeSub:
+		step.sub.UpdatedAt = w.started
+		w.subContents = append(w.subContents, *step.sub)
 	}
 }
 
@@ -127,6 +130,10 @@ func (w *writer) row(step *subscriptionStep, held bool) rowAt {
 	if step.row.ID == 0 {
 		w.newRows = append(w.newRows, step.row)
 		return rowAt{fresh: true, at: len(w.newRows) - 1}
+	}
+	if was := &step.was; !linked && was.CustomerKey == step.row.CustomerKey && was.ScopeID == step.row.ScopeID {
+		w.rowContents = append(w.rowContents, step.row)
+		return rowAt{at: -1}
 	}
 	w.rows = append(w.rows, step.row)
 	return rowAt{at: len(w.rows) - 1}
@@ -170,15 +177,22 @@ func (w *writer) flush(ctx context.Context) error {
 	if err := w.tx.UpdateSubscriptions(ctx, w.subs); err != nil {
 		return err
 	}
+	if err := w.tx.UpdateSubscriptionContents(ctx, w.subContents); err != nil {
+		return err
+	}
 	if err := w.tx.InsertDistributorSubscriptions(ctx, w.newRows); err != nil {
 		return err
 	}
 	if err := w.tx.UpdateDistributorSubscriptions(ctx, w.rows); err != nil {
 		return err
 	}
+	if err := w.tx.UpdateDistributorSubscriptionContents(ctx, w.rowContents); err != nil {
+		return err
+	}
 	if err := w.flushChanges(ctx, 1); err != nil {
 		return err
 	}
+	w.subContents, w.rowContents = w.subContents[:0], w.rowContents[:0]
 	w.newSubs, w.subs, w.newRows, w.rows = w.newSubs[:0], w.subs[:0], w.newRows[:0], w.rows[:0]
 	w.ofNewSub, w.ofNewChange = w.ofNewSub[:0], w.ofNewChange[:0]
 	return nil

@@ -21,6 +21,23 @@ type bulk struct {
 	columns []string
 	// kept are columns that an update leaves as they are.
 	kept []string
+	// placed are columns that say where a row belongs. Writing them, even as they were, costs several indexes and
+	// references each a look, more than the rest of the row; most updates leave them as they are.
+	placed []string
+}
+
+// update is which columns of a row are written.
+type update int
+
+const (
+	// wholeRow writes all columns but those that are kept, contents all but those that are kept or placed.
+	wholeRow update = iota
+	contents
+)
+
+// leaves reports whether an update leaves a column as it is.
+func (b *bulk) leaves(how update, column string) bool {
+	return slices.Contains(b.kept, column) || how == contents && slices.Contains(b.placed, column)
 }
 
 // rowsAtOnce are the sizes of the statements that many rows are split into.
@@ -47,18 +64,25 @@ func insertRows[T any](ctx context.Context, t *Tx, into *bulk, rows []T, list fu
 	return nil
 }
 
-// updateRows writes whole rows by id. A row that is not there, or belongs to another tenant or module, is an error.
-func updateRows[T any](ctx context.Context, t *Tx, in *bulk, rows []T, list func(args []any, row *T) []any) error {
+// updateRows writes rows by id. A row that is not there, or belongs to another tenant or module, is an error.
+func updateRows[T any](ctx context.Context, t *Tx, in *bulk, how update, rows []T, list func(args []any, row *T) []any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	name := fmt.Sprintf("%s update %d", in.table, how)
+	stmt, err := t.statement(ctx, name, 1, func(d dialect, _ int) string { return in.update(d, how) }) //nolint:sqlclosecheck // it is closed with the transaction
+	if err != nil {
+		return err
+	}
 	for i := range rows {
-		stmt, err := t.statement(ctx, string(in.table)+" update", 1, in.update) //nolint:sqlclosecheck // it is closed with the transaction
-		if err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 		listed := list(t.args[:0], &rows[i])
 		id := listed[0]
 		args := listed[:0]
 		for j, column := range in.columns {
-			if j > 0 && !slices.Contains(in.kept, column) {
+			if j > 0 && !in.leaves(how, column) {
 				args = append(args, listed[j])
 			}
 		}
@@ -105,7 +129,7 @@ func (b *bulk) insertion(d dialect, rows int) string {
 	return string(text)
 }
 
-func (b *bulk) update(d dialect, _ int) string {
+func (b *bulk) update(d dialect, how update) string {
 	text := fmt.Appendf(nil, "UPDATE %s SET ", b.table)
 	n := 0
 	set := func(column, between string) {
@@ -118,7 +142,7 @@ func (b *bulk) update(d dialect, _ int) string {
 		n++
 	}
 	for _, column := range b.columns[1:] {
-		if !slices.Contains(b.kept, column) {
+		if !b.leaves(how, column) {
 			set(column, ", ")
 		}
 	}
@@ -134,7 +158,8 @@ var bulkDistributorSubscriptions = bulk{
 		"id", "tenant_id", "module_id", "ref", "ref_key", "key_hash", "fingerprint", "customer_key", "scope_id", "flags",
 		"missing", "record", "subscription_id", "created_at", "updated_at",
 	},
-	kept: []string{"tenant_id", "module_id", "created_at"},
+	kept:   []string{"tenant_id", "module_id", "created_at"},
+	placed: []string{"ref_key", "key_hash", "customer_key", "scope_id", "subscription_id"},
 }
 
 func (t *Tx) listDistributorSubscription(args []any, r *DistributorSubscription) []any {
@@ -160,7 +185,16 @@ func (t *Tx) UpdateDistributorSubscriptions(ctx context.Context, rows []Distribu
 	if err := t.ownDistributorSubscriptions(rows); err != nil {
 		return err
 	}
-	return updateRows(ctx, t, &bulkDistributorSubscriptions, rows, t.listDistributorSubscription)
+	return updateRows(ctx, t, &bulkDistributorSubscriptions, wholeRow, rows, t.listDistributorSubscription)
+}
+
+// UpdateDistributorSubscriptionContents is UpdateDistributorSubscriptions for rows that have the same key, customer, scope
+// and subscription as before, which it does not write.
+func (t *Tx) UpdateDistributorSubscriptionContents(ctx context.Context, rows []DistributorSubscription) error {
+	if err := t.ownDistributorSubscriptions(rows); err != nil {
+		return err
+	}
+	return updateRows(ctx, t, &bulkDistributorSubscriptions, contents, rows, t.listDistributorSubscription)
 }
 
 func (t *Tx) ownDistributorSubscriptions(rows []DistributorSubscription) error {
@@ -180,7 +214,8 @@ var bulkSubscriptions = bulk{
 		"auto_renew", "trial", "sku", "vendor", "vendor_ref", "parent_ref", "customer_price", "partner_cost", "list_price",
 		"currency", "deactivated_at", "created_at", "updated_at",
 	},
-	kept: []string{"tenant_id", "module_id", "created_at"},
+	kept:   []string{"tenant_id", "module_id", "created_at"},
+	placed: []string{"customer_id", "distributor", "ref", "active", "deactivated_at"},
 }
 
 func (t *Tx) listSubscription(args []any, r *Subscription) []any {
@@ -208,7 +243,16 @@ func (t *Tx) UpdateSubscriptions(ctx context.Context, rows []Subscription) error
 	if err := t.ownSubscriptions(rows); err != nil {
 		return err
 	}
-	return updateRows(ctx, t, &bulkSubscriptions, rows, t.listSubscription)
+	return updateRows(ctx, t, &bulkSubscriptions, wholeRow, rows, t.listSubscription)
+}
+
+// UpdateSubscriptionContents is UpdateSubscriptions for subscriptions that stay with their customer, and active or not as
+// they were, which it does not write.
+func (t *Tx) UpdateSubscriptionContents(ctx context.Context, rows []Subscription) error {
+	if err := t.ownSubscriptions(rows); err != nil {
+		return err
+	}
+	return updateRows(ctx, t, &bulkSubscriptions, contents, rows, t.listSubscription)
 }
 
 func (t *Tx) ownSubscriptions(rows []Subscription) error {

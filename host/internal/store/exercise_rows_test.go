@@ -99,6 +99,29 @@ func exerciseReading(t *testing.T, fresh newDatabase) {
 		t.Errorf("%d subscriptions are active (%v)", n, err)
 	}
 
+	// Updates of contents write all but where a row is.
+	placed, placedTold := subs[1], told[1]
+	subs[1].Name, subs[1].Quantity, subs[1].Trial, subs[1].UpdatedAt = "Another name", nil, nil, at.Add(time.Hour)
+	told[1].Ref, told[1].Fingerprint, told[1].Flags, told[1].Missing, told[1].Record = "Another ref", -77, FlagMissing, 3, []byte(`{"z":3}`)
+	inContents, toldContents := subs[1], told[1]
+	inContents.CustomerID, inContents.Distributor, inContents.Ref, inContents.Active, inContents.DeactivatedAt = -1, "x", "x", !placed.Active, &at
+	toldContents.RefKey, toldContents.KeyHash, toldContents.CustomerKey, toldContents.ScopeID, toldContents.SubscriptionID = "x", 1, "x", -1, nil
+	w.apply(t, func(ctx context.Context, tx *Tx) error {
+		must(t, tx.UpdateSubscriptionContents(ctx, []Subscription{inContents}))
+		return tx.UpdateDistributorSubscriptionContents(ctx, []DistributorSubscription{toldContents})
+	})
+	got, err = w.DistributorSubscriptionsByID(ctx, w.module.ID, []int64{told[1].ID})
+	must(t, err)
+	want = []Pair{{DistributorSubscription: told[1], Subscription: &subs[1]}}
+	if diff := gocmp.Diff(want, got, ignore, ignoreToo, cmpopts.EquateApproxTime(0)); diff != "" {
+		t.Errorf("what was updated in its contents reads differently (-want +got):\n%s", diff)
+	}
+	subs[1], told[1] = placed, placedTold
+	w.apply(t, func(ctx context.Context, tx *Tx) error {
+		must(t, tx.UpdateSubscriptions(ctx, subs[1:2]))
+		return tx.UpdateDistributorSubscriptions(ctx, told[1:2])
+	})
+
 	// Any number of rows goes through, and pages find all of them.
 	const many = 1234
 	w.subscriptions(t, customer.ID, "many", many)
