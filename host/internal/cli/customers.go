@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -167,7 +168,7 @@ func (a *app) customersImport() *cobra.Command {
 				fmt.Fprintf(a.errOut, "%s:%d: %s\n", args[0], b.line, printable(b.text))
 			}
 			if len(bad) > 0 && allOrNone {
-				return fmt.Errorf("%d bad lines, so nothing was imported", len(bad))
+				return fmt.Errorf("%s, so nothing was imported", plural(len(bad), "bad line"))
 			}
 			results, err := s.ImportCustomers(ctx, t.ID, rows, a.who())
 			if err != nil {
@@ -218,52 +219,98 @@ func readCustomers(r io.Reader) ([]store.ImportRow, []badLine, error) {
 	c.FieldsPerRecord = -1
 	c.TrimLeadingSpace = true
 	header, err := c.Read()
-	if err != nil {
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, nil, errors.New("the file is empty; its first line has to name the columns: " + importColumnNames)
+	case err != nil:
 		return nil, nil, fmt.Errorf("read the first line, which names the columns: %w", err)
 	}
-	columns := map[string]int{}
-	for i, name := range header {
-		name = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(name, "\ufeff")))
-		columns[strings.ReplaceAll(name, " ", "_")] = i
-	}
-	for name := range columns {
-		if _, known := importColumns[name]; !known {
-			return nil, nil, fmt.Errorf("line 1: there is no column %q; the columns are %s", name, importColumnNames)
-		}
-	}
-	if _, ok := columns["name"]; !ok {
-		return nil, nil, errors.New("line 1: there is no column \"name\"; the columns are " + importColumnNames)
+	columns, err := columnsOf(header)
+	if err != nil {
+		return nil, nil, err
 	}
 	var rows []store.ImportRow
 	var bad []badLine
 	for {
 		record, err := c.Read()
-		if errors.Is(err, io.EOF) {
-			return rows, bad, nil
-		}
-		line, _ := c.FieldPos(0)
 		var parse *csv.ParseError
 		switch {
+		case errors.Is(err, io.EOF):
+			return rows, bad, nil
 		case errors.As(err, &parse):
-			bad = append(bad, badLine{parse.StartLine, parse.Err.Error()})
+			bad = append(bad, badLine{parse.StartLine, parseText(parse)})
 			continue
 		case err != nil:
 			return nil, nil, err
-		case len(record) > len(header):
-			bad = append(bad, badLine{line, fmt.Sprintf("%d fields, but there are %d columns", len(record), len(header))})
-			continue
 		}
-		var row store.ImportRow
-		for name, i := range columns {
-			if i < len(record) {
-				*importColumns[name](&row) = strings.TrimSpace(record[i])
-			}
-		}
-		if row.Name == "" {
-			bad = append(bad, badLine{line, "the customer has no name"})
+		line, _ := c.FieldPos(0)
+		row, problem := rowOf(record, columns, len(header))
+		if problem != "" {
+			bad = append(bad, badLine{line, problem})
 			continue
 		}
 		rows = append(rows, row)
+	}
+}
+
+// columnsOf finds out which column is where.
+func columnsOf(header []string) (map[string]int, error) {
+	if first := header[0]; strings.HasPrefix(first, "\xff\xfe") || strings.HasPrefix(first, "\xfe\xff") {
+		return nil, errors.New("the file is UTF-16; save it as CSV in UTF-8")
+	}
+	columns := map[string]int{}
+	for i, name := range header {
+		name = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(name, "\ufeff")))
+		name = strings.ReplaceAll(name, " ", "_")
+		if _, known := importColumns[name]; !known {
+			hint := ""
+			if len(header) == 1 && strings.ContainsAny(name, ";\t") {
+				hint = ". Columns are separated by commas"
+			}
+			return nil, fmt.Errorf("line 1: there is no column %q; the columns are %s%s", name, importColumnNames, hint)
+		}
+		if _, twice := columns[name]; twice {
+			return nil, fmt.Errorf("line 1: there are two columns %q", name)
+		}
+		columns[name] = i
+	}
+	if _, ok := columns["name"]; !ok {
+		return nil, errors.New("line 1: there is no column \"name\"; the columns are " + importColumnNames)
+	}
+	return columns, nil
+}
+
+// rowOf takes a row from a line of so many columns, or says what is wrong with it.
+func rowOf(record []string, columns map[string]int, width int) (row store.ImportRow, problem string) {
+	if len(record) > width {
+		return row, fmt.Sprintf("%s, but there are %s", plural(len(record), "field"), plural(width, "column"))
+	}
+	for name, i := range columns {
+		if i >= len(record) {
+			continue
+		}
+		if !utf8.ValidString(record[i]) {
+			return row, fmt.Sprintf("%s is not UTF-8; save the file as CSV in UTF-8", name)
+		}
+		*importColumns[name](&row) = strings.TrimSpace(record[i])
+	}
+	if row.Name == "" {
+		return row, "the customer has no name"
+	}
+	return row, ""
+}
+
+// parseText says what is wrong with the form of a line.
+func parseText(err *csv.ParseError) string {
+	switch {
+	case errors.Is(err.Err, csv.ErrQuote) && err.Line > err.StartLine:
+		return fmt.Sprintf("a quotation mark is not closed, so the lines up to %d were not read", err.Line)
+	case errors.Is(err.Err, csv.ErrQuote):
+		return "a quotation mark is missing or too much"
+	case errors.Is(err.Err, csv.ErrBareQuote):
+		return "a field with quotation marks has to stand in quotation marks, and each of its own is written twice"
+	default:
+		return err.Err.Error()
 	}
 }
 
