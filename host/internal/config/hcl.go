@@ -45,6 +45,7 @@ func (l *loader) files() layer {
 	values := layer{}
 	for _, s := range l.sources {
 		if s.body != nil {
+			s.hideComments()
 			l.hide(s, s.body, schema)
 		}
 	}
@@ -177,7 +178,8 @@ func (r *reader) block(given *hclsyntax.Block, b *block, prefix string) {
 			key += "." + name
 		}
 	}
-	if first, twice := r.first[key]; twice {
+	first, twice := r.first[key]
+	if twice {
 		name := b.name
 		if b.labelled {
 			name += fmt.Sprintf(" %q", given.Labels[0])
@@ -191,19 +193,17 @@ func (r *reader) block(given *hclsyntax.Block, b *block, prefix string) {
 	switch b.name {
 	case "tenant":
 		inner.tenant = &Tenant{Name: given.Labels[0], Origin: fileOrigin(given.DefRange())}
-		if !strings.Contains(key, "?") && !r.hasTenant(inner.tenant.Name) {
+		if !strings.Contains(key, "?") && !twice {
 			r.tenants = append(r.tenants, inner.tenant)
 		}
 	case "module":
 		inner.module = &Module{Tenant: r.tenant.Name, Name: given.Labels[0], Origin: fileOrigin(given.DefRange())}
-		if !strings.Contains(key, "?") && !slices.ContainsFunc(r.tenant.Modules, func(m *Module) bool { return m.Name == inner.module.Name }) {
+		if !strings.Contains(key, "?") && !twice {
 			r.tenant.Modules = append(r.tenant.Modules, inner.module)
 		}
 	case settingsName:
-		for _, s := range r.source.settings {
-			if s.body == given.Body && r.module.settings == nil {
-				r.module.settings = s
-			}
+		if r.module.settings == nil {
+			r.module.settings = r.source.settings[given.Body]
 		}
 		return
 	}
@@ -211,10 +211,6 @@ func (r *reader) block(given *hclsyntax.Block, b *block, prefix string) {
 	if b.name == "schedule" && !r.source.broken && given.Body.Attributes["daily_at"] == nil {
 		r.wrong(given.DefRange(), "a schedule needs daily_at", `Write daily_at = "02:15", or remove the block.`)
 	}
-}
-
-func (l *loader) hasTenant(name string) bool {
-	return slices.ContainsFunc(l.tenants, func(t *Tenant) bool { return t.Name == name })
 }
 
 // betterName makes a name of a label that is not one.

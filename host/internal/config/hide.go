@@ -9,15 +9,17 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// hide marks what messages must not show before the first of them is made.
-func (l *loader) hide(s *source, body *hclsyntax.Body, b *block) {
-	if s.hidden == nil {
-		for _, t := range s.tokens {
-			if t.Type == hclsyntax.TokenComment {
-				s.hidden = append(s.hidden, span{t.Range.Start.Byte, t.Range.Start.Byte + len(strings.TrimRight(string(t.Bytes), "\r\n"))})
-			}
+// hideComments marks them: there may be anything in them.
+func (s *source) hideComments() {
+	for _, t := range s.tokens {
+		if t.Type == hclsyntax.TokenComment {
+			s.hidden = append(s.hidden, span{t.Range.Start.Byte, t.Range.Start.Byte + len(strings.TrimRight(string(t.Bytes), "\r\n"))})
 		}
 	}
+}
+
+// hide marks what messages must not show before the first of them is made.
+func (l *loader) hide(s *source, body *hclsyntax.Body, b *block) {
 	for _, attribute := range body.Attributes {
 		if a := b.attribute(attribute.Name); a == nil || a.kind == kindSecret {
 			s.hidden = append(s.hidden, l.hiddenIn(attribute.Expr)...)
@@ -44,7 +46,7 @@ func (l *loader) hide(s *source, body *hclsyntax.Body, b *block) {
 				s.hidden = append(s.hidden, spanOf(r))
 			}
 			settings.hidden = l.hiddenInBody(inner.Body)
-			s.settings = append(s.settings, settings)
+			s.settings[inner.Body] = settings
 		default:
 			if !known.labelled {
 				for _, r := range inner.LabelRanges {

@@ -159,6 +159,10 @@ func load(dir string, names []string, contents [][]byte, environ map[string]stri
 	layers[0] = l.defaults()
 	k := koanf.New(".")
 	for _, values := range layers {
+		if len(values) == 0 {
+			// It would cost as much as a full one.
+			continue
+		}
 		if err := k.Load(values, nil); err != nil {
 			return nil, err
 		}

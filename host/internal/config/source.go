@@ -42,7 +42,7 @@ type source struct {
 	// hidden are the parts that a message must not show: everything but names and what the host's own settings hold.
 	hidden []span
 	// settings have hidden parts of their own, which depend on the plugin.
-	settings []*settingsBlock
+	settings map[*hclsyntax.Body]*settingsBlock
 	// lines are the offsets at which lines begin.
 	lines []int
 }
@@ -54,7 +54,7 @@ func spanOf(r hcl.Range) span { return span{r.Start.Byte, r.End.Byte} }
 
 // parse reads a file. Its problems are those of the language only.
 func parse(name string, order int, content []byte) (*source, []Problem) {
-	s := &source{name: name, order: order, bytes: content, dir: filepath.Dir(name), firstBad: math.MaxInt, lines: []int{0}}
+	s := &source{name: name, order: order, bytes: content, dir: filepath.Dir(name), firstBad: math.MaxInt, lines: []int{0}, settings: map[*hclsyntax.Body]*settingsBlock{}}
 	if full, err := filepath.Abs(s.dir); err == nil {
 		s.dir = full
 	}
