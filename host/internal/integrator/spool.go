@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 
@@ -27,6 +28,10 @@ type spool struct {
 	memory []byte
 	buf    []byte
 	count  int
+	// largest is the size of the largest record, maxEntry and maxScope the largest positions. What is read back beyond
+	// them was not written.
+	largest, maxEntry int
+	maxScope          uint32
 }
 
 // spoolInMemory is how many bytes a spool holds before it uses a file.
@@ -57,6 +62,7 @@ func (s *spool) append(r spooled) error {
 	}
 	binary.LittleEndian.PutUint32(s.buf, uint32(len(s.buf)-4))
 	s.count++
+	s.largest, s.maxEntry, s.maxScope = max(s.largest, len(s.buf)-4), max(s.maxEntry, r.entry), max(s.maxScope, r.scope)
 	if s.file == nil && len(s.memory)+len(s.buf) <= spoolInMemory {
 		s.memory = append(s.memory, s.buf...)
 		return nil
@@ -111,14 +117,20 @@ func (s *spool) each(fn func(spooled) error) error {
 			return fmt.Errorf("read temporary file %s: %w", s.name, err)
 		}
 		size := int(binary.LittleEndian.Uint32(head[:]))
+		if size > s.largest {
+			return fmt.Errorf("read temporary file %s: %w", s.name, errSpool)
+		}
 		if cap(body) < size {
-			body = make([]byte, size*2)
+			body = make([]byte, s.largest)
 		}
 		body = body[:size]
 		if _, err := io.ReadFull(reader, body); err != nil {
 			return fmt.Errorf("read temporary file %s: %w", s.name, err)
 		}
 		r, err := decodeSpooled(body)
+		if err == nil && (r.entry > s.maxEntry || r.scope > s.maxScope) {
+			err = errSpool
+		}
 		if err != nil {
 			return fmt.Errorf("read temporary file %s: %w", s.name, err)
 		}
@@ -131,14 +143,15 @@ func (s *spool) each(fn func(spooled) error) error {
 
 var errSpool = errors.New("a record in it is damaged")
 
+// decodeSpooled reads back one record. Whatever the bytes are, it does not give a record that its users could trip over.
 func decodeSpooled(b []byte) (spooled, error) {
 	entry, n := binary.Varint(b)
-	if n <= 0 {
+	if n <= 0 || entry < -1 || entry > math.MaxInt32 {
 		return spooled{}, errSpool
 	}
 	b = b[n:]
 	scope, n := binary.Uvarint(b)
-	if n <= 0 || len(b) < n+16 {
+	if n <= 0 || len(b) < n+16 || scope > math.MaxUint32 {
 		return spooled{}, errSpool
 	}
 	b = b[n:]
@@ -151,6 +164,9 @@ func decodeSpooled(b []byte) (spooled, error) {
 	sub := new(distributorv1.Subscription)
 	if err := proto.Unmarshal(b[n:], sub); err != nil {
 		return spooled{}, errors.Join(errSpool, err)
+	}
+	if item >= uint64(max(len(sub.GetItems()), 1)) {
+		return spooled{}, errSpool
 	}
 	return spooled{entry: int(entry), scope: uint32(scope), key: key, print: print, item: int(item), sub: sub}, nil
 }
