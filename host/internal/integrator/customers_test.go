@@ -192,8 +192,10 @@ func TestTheMainSitesAddress(t *testing.T) {
 		"it is the same":                {told: &sdk.Address{Lines: []string{"1 Old Street", "Level 3"}, City: "Sydney", PostalCode: "2000"}},
 		"it is the same but for spaces": {told: &sdk.Address{Lines: []string{" 1  Old Street", "Level\t3 "}, City: " Sydney", PostalCode: "2000 "}},
 		"it is another":                 {told: moved, want: &store.Address{Line1: "2 New Street", City: "Perth", PostalCode: "6000", CountryCode: "AU", Country: "Australia"}},
-		"it is in another country": {told: &sdk.Address{Lines: []string{"2 New Street"}, City: "Auckland", CountryCode: "NZ", Country: "New Zealand"},
-			want: &store.Address{Line1: "2 New Street", City: "Auckland", CountryCode: "NZ", Country: "New Zealand"}},
+		"it is in another country": {
+			told: &sdk.Address{Lines: []string{"2 New Street"}, City: "Auckland", CountryCode: "NZ", Country: "New Zealand"},
+			want: &store.Address{Line1: "2 New Street", City: "Auckland", CountryCode: "NZ", Country: "New Zealand"},
+		},
 		"it is another, but not to be followed": {off: true, told: moved},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -336,5 +338,39 @@ func TestRefusedCredentialsEndTheRunAtOnce(t *testing.T) {
 			r.fake.lists(someCustomers(1, 2), sub("u1", "c1", "5"))
 			r.wants(r.sync(), Succeeded, map[string]int{CountCreated: 1})
 		})
+	}
+}
+
+// TestACustomerIsCreatedOnceByTwoModules that both found it to be new.
+func TestACustomerIsCreatedOnceByTwoModules(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.fake.lists([]sdk.Customer{customer("c1", "Contoso")}, sub("u1", "c1", "5"))
+	other := r.another()
+	second := newFake()
+	second.lists([]sdk.Customer{customer("x1", "Contoso")}, sub("x1", "x1", "1"))
+	other.Open = func(context.Context, Module, string) (Source, error) { return second, nil }
+	req := r.request()
+	req.Module.Name = "second"
+	req.Planned = nil
+	started := false
+	first := r.request()
+	first.Progress = func(p Progress) {
+		// The plan is made, nothing is written; now the other module runs from start to end.
+		if p.Stage == "apply" && !started {
+			started = true
+			if _, err := other.Run(t.Context(), req); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	report, err := r.Run(t.Context(), first)
+	if ProblemOf(err) == nil || ProblemOf(err).Code != "run.customer_created_meanwhile" || report.Outcome != Failed || report.Counts[CountApplied] != 0 {
+		t.Errorf("report %+v, error %v", report, err)
+	}
+	r.recorded(report, Failed)
+	r.wants(r.sync(), Succeeded, map[string]int{CountCustomersCreated: 0, CountCustomersMapped: 1, CountCreated: 1})
+	if made := r.customerNamed("Contoso"); made.Subscriptions != 2 {
+		t.Errorf("it is %+v", made)
 	}
 }

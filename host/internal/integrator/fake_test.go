@@ -270,6 +270,7 @@ func only(entity string) func(*Request) {
 		req.Entities = Entities{Customers: entity == "customers", Subscriptions: entity == "subscriptions"}
 	}
 }
+
 func override(guards ...string) func(*Request) {
 	return func(req *Request) {
 		req.Module.Limits.Overridden = map[string]bool{}

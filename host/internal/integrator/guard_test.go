@@ -40,51 +40,95 @@ func TestGuardsOfARun(t *testing.T) {
 		held          int
 		count         string
 	}{
-		"five of six end": {reconcile.GuardDeactivations, nil, func(f *fake) { f.lists(one, someSubs(6)...) },
-			func(f *fake) { f.lists(one, someSubs(1)...) }, 0, CountDeactivated},
-		"six of seven end": {reconcile.GuardDeactivations, nil, func(f *fake) { f.lists(one, someSubs(7)...) },
-			func(f *fake) { f.lists(one, someSubs(1)...) }, 6, CountDeactivated},
-		"six of 29 end": {reconcile.GuardDeactivations, nil, func(f *fake) { f.lists(one, someSubs(29)...) },
-			func(f *fake) { f.lists(one, someSubs(23)...) }, 6, CountDeactivated},
-		"six of 30 end": {reconcile.GuardDeactivations, nil, func(f *fake) { f.lists(one, someSubs(30)...) },
-			func(f *fake) { f.lists(one, someSubs(24)...) }, 0, CountDeactivated},
-		"six are reported as ended": {reconcile.GuardDeactivations, nil, func(f *fake) { f.lists(one, someSubs(6)...) },
-			func(f *fake) { f.lists(one, someSubs(6, ending)...) }, 6, CountDeactivated},
-		"three of four, where two are allowed": {reconcile.GuardDeactivations,
+		"five of six end": {
+			reconcile.GuardDeactivations, nil, func(f *fake) { f.lists(one, someSubs(6)...) },
+			func(f *fake) { f.lists(one, someSubs(1)...) }, 0, CountDeactivated,
+		},
+		"six of seven end": {
+			reconcile.GuardDeactivations, nil, func(f *fake) { f.lists(one, someSubs(7)...) },
+			func(f *fake) { f.lists(one, someSubs(1)...) }, 6, CountDeactivated,
+		},
+		"six of 29 end": {
+			reconcile.GuardDeactivations, nil, func(f *fake) { f.lists(one, someSubs(29)...) },
+			func(f *fake) { f.lists(one, someSubs(23)...) }, 6, CountDeactivated,
+		},
+		"six of 30 end": {
+			reconcile.GuardDeactivations, nil, func(f *fake) { f.lists(one, someSubs(30)...) },
+			func(f *fake) { f.lists(one, someSubs(24)...) }, 0, CountDeactivated,
+		},
+		"six are reported as ended": {
+			reconcile.GuardDeactivations, nil, func(f *fake) { f.lists(one, someSubs(6)...) },
+			func(f *fake) { f.lists(one, someSubs(6, ending)...) }, 6, CountDeactivated,
+		},
+		"three of four, where two are allowed": {
+			reconcile.GuardDeactivations,
 			func(m *Module) { m.Limits.Deactivations, m.Limits.DeactivationsPercent = 2, 0 },
-			func(f *fake) { f.lists(one, someSubs(4)...) }, func(f *fake) { f.lists(one, someSubs(1)...) }, 3, CountDeactivated},
-		"no subscription is left": {reconcile.GuardEmptyListing, nil, func(f *fake) { f.lists(one, someSubs(1)...) },
-			func(f *fake) { f.lists(one) }, 1, CountDeactivated},
-		"no subscription is left, which is allowed": {reconcile.GuardEmptyListing, func(m *Module) { m.Limits.AllowEmpty = true },
-			func(f *fake) { f.lists(one, someSubs(1)...) }, func(f *fake) { f.lists(one) }, 0, CountDeactivated},
-		"no customer is left": {reconcile.GuardEmptyListing, nil, func(f *fake) { f.lists(one, someSubs(1)...) },
-			func(f *fake) { f.lists(nil, someSubs(1)...) }, 1, CountCustomersGone},
-		"25 new customers": {reconcile.GuardCreations, nil, func(f *fake) { f.lists(one) },
-			func(f *fake) { f.lists(someCustomers(1, 27)) }, 0, CountCustomersCreated},
-		"26 new customers": {reconcile.GuardCreations, nil, func(f *fake) { f.lists(one) },
-			func(f *fake) { f.lists(someCustomers(1, 28)) }, 52, CountCustomersCreated},
-		"40 new customers beside 80": {reconcile.GuardCreations, nil, func(f *fake) { f.lists(someCustomers(0, 80)) },
-			func(f *fake) { f.lists(someCustomers(0, 120)) }, 0, CountCustomersCreated},
-		"41 new customers beside 80": {reconcile.GuardCreations, nil, func(f *fake) { f.lists(someCustomers(0, 80)) },
-			func(f *fake) { f.lists(someCustomers(0, 121)) }, 82, CountCustomersCreated},
-		"a new customer, where each is to be approved": {reconcile.GuardUnmatched, func(m *Module) { m.Unmatched = UnmatchedHold },
-			func(f *fake) { f.lists(nil) }, func(f *fake) { f.lists(one) }, 2, CountCustomersCreated},
-		"a quantity from 5 to 50": {reconcile.GuardQuantity, nil, func(f *fake) { f.lists(one, sub("u1", "c1", "5")) },
-			func(f *fake) { f.lists(one, sub("u1", "c1", "50")) }, 0, CountUpdated},
-		"a quantity from 5 to 55": {reconcile.GuardQuantity, nil, func(f *fake) { f.lists(one, sub("u1", "c1", "5")) },
-			func(f *fake) { f.lists(one, sub("u1", "c1", "55")) }, 0, CountUpdated},
-		"a quantity from 5 to 56": {reconcile.GuardQuantity, nil, func(f *fake) { f.lists(one, sub("u1", "c1", "5")) },
-			func(f *fake) { f.lists(one, sub("u1", "c1", "56")) }, 1, CountUpdated},
-		"a quantity from 600 to 5": {reconcile.GuardQuantity, nil, func(f *fake) { f.lists(one, sub("u1", "c1", "600")) },
-			func(f *fake) { f.lists(one, sub("u1", "c1", "5")) }, 1, CountUpdated},
-		"a quantity from 6 to 60": {reconcile.GuardQuantity, nil, func(f *fake) { f.lists(one, sub("u1", "c1", "6")) },
-			func(f *fake) { f.lists(one, sub("u1", "c1", "60")) }, 0, CountUpdated},
-		"a quantity from 100 to 900": {reconcile.GuardQuantity, nil, func(f *fake) { f.lists(one, sub("u1", "c1", "100")) },
-			func(f *fake) { f.lists(one, sub("u1", "c1", "900")) }, 0, CountUpdated},
-		"a quantity where there was none": {reconcile.GuardQuantity, nil, func(f *fake) { f.lists(one, sub("u1", "c1", "")) },
-			func(f *fake) { f.lists(one, sub("u1", "c1", "900")) }, 0, CountUpdated},
-		"a quantity by less than a wide step": {reconcile.GuardQuantity, func(m *Module) { m.Limits.QuantityStep = 1000 },
-			func(f *fake) { f.lists(one, sub("u1", "c1", "5")) }, func(f *fake) { f.lists(one, sub("u1", "c1", "900")) }, 0, CountUpdated},
+			func(f *fake) { f.lists(one, someSubs(4)...) }, func(f *fake) { f.lists(one, someSubs(1)...) }, 3, CountDeactivated,
+		},
+		"no subscription is left": {
+			reconcile.GuardEmptyListing, nil, func(f *fake) { f.lists(one, someSubs(1)...) },
+			func(f *fake) { f.lists(one) }, 1, CountDeactivated,
+		},
+		"no subscription is left, which is allowed": {
+			reconcile.GuardEmptyListing, func(m *Module) { m.Limits.AllowEmpty = true },
+			func(f *fake) { f.lists(one, someSubs(1)...) }, func(f *fake) { f.lists(one) }, 0, CountDeactivated,
+		},
+		"no customer is left": {
+			reconcile.GuardEmptyListing, nil, func(f *fake) { f.lists(one, someSubs(1)...) },
+			func(f *fake) { f.lists(nil, someSubs(1)...) }, 1, CountCustomersGone,
+		},
+		"25 new customers": {
+			reconcile.GuardCreations, nil, func(f *fake) { f.lists(one) },
+			func(f *fake) { f.lists(someCustomers(1, 27)) }, 0, CountCustomersCreated,
+		},
+		"26 new customers": {
+			reconcile.GuardCreations, nil, func(f *fake) { f.lists(one) },
+			func(f *fake) { f.lists(someCustomers(1, 28)) }, 52, CountCustomersCreated,
+		},
+		"40 new customers beside 80": {
+			reconcile.GuardCreations, nil, func(f *fake) { f.lists(someCustomers(0, 80)) },
+			func(f *fake) { f.lists(someCustomers(0, 120)) }, 0, CountCustomersCreated,
+		},
+		"41 new customers beside 80": {
+			reconcile.GuardCreations, nil, func(f *fake) { f.lists(someCustomers(0, 80)) },
+			func(f *fake) { f.lists(someCustomers(0, 121)) }, 82, CountCustomersCreated,
+		},
+		"a new customer, where each is to be approved": {
+			reconcile.GuardUnmatched, func(m *Module) { m.Unmatched = UnmatchedHold },
+			func(f *fake) { f.lists(nil) }, func(f *fake) { f.lists(one) }, 2, CountCustomersCreated,
+		},
+		"a quantity from 5 to 50": {
+			reconcile.GuardQuantity, nil, func(f *fake) { f.lists(one, sub("u1", "c1", "5")) },
+			func(f *fake) { f.lists(one, sub("u1", "c1", "50")) }, 0, CountUpdated,
+		},
+		"a quantity from 5 to 55": {
+			reconcile.GuardQuantity, nil, func(f *fake) { f.lists(one, sub("u1", "c1", "5")) },
+			func(f *fake) { f.lists(one, sub("u1", "c1", "55")) }, 0, CountUpdated,
+		},
+		"a quantity from 5 to 56": {
+			reconcile.GuardQuantity, nil, func(f *fake) { f.lists(one, sub("u1", "c1", "5")) },
+			func(f *fake) { f.lists(one, sub("u1", "c1", "56")) }, 1, CountUpdated,
+		},
+		"a quantity from 600 to 5": {
+			reconcile.GuardQuantity, nil, func(f *fake) { f.lists(one, sub("u1", "c1", "600")) },
+			func(f *fake) { f.lists(one, sub("u1", "c1", "5")) }, 1, CountUpdated,
+		},
+		"a quantity from 6 to 60": {
+			reconcile.GuardQuantity, nil, func(f *fake) { f.lists(one, sub("u1", "c1", "6")) },
+			func(f *fake) { f.lists(one, sub("u1", "c1", "60")) }, 0, CountUpdated,
+		},
+		"a quantity from 100 to 900": {
+			reconcile.GuardQuantity, nil, func(f *fake) { f.lists(one, sub("u1", "c1", "100")) },
+			func(f *fake) { f.lists(one, sub("u1", "c1", "900")) }, 0, CountUpdated,
+		},
+		"a quantity where there was none": {
+			reconcile.GuardQuantity, nil, func(f *fake) { f.lists(one, sub("u1", "c1", "")) },
+			func(f *fake) { f.lists(one, sub("u1", "c1", "900")) }, 0, CountUpdated,
+		},
+		"a quantity by less than a wide step": {
+			reconcile.GuardQuantity, func(m *Module) { m.Limits.QuantityStep = 1000 },
+			func(f *fake) { f.lists(one, sub("u1", "c1", "5")) }, func(f *fake) { f.lists(one, sub("u1", "c1", "900")) }, 0, CountUpdated,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -120,8 +120,13 @@ type worldSub struct {
 var (
 	somewhere = modelAddress{"1 Example Street", "Sydney", "2000", "Australia"}
 	addresses = []*modelAddress{
-		nil, {}, {country: "Australia"}, {line: "9 Half Street"}, &somewhere,
-		{"2 Other Street", "Perth", "6000", ""}, {line: "3 Third Street", city: "Hobart"},
+		nil,
+		{},
+		{country: "Australia"},
+		{line: "9 Half Street"},
+		&somewhere,
+		{"2 Other Street", "Perth", "6000", ""},
+		{line: "3 Third Street", city: "Hobart"},
 	}
 	names = []string{"Contoso", "Fabrikam", "Tailspin", "Contoso Ltd", ""}
 	costs = []string{"", "27.36", "30"}
@@ -907,7 +912,7 @@ func (h *history) dump() map[string][]string {
 			all[table] = append(all[table], fmt.Sprint(values...))
 		}
 		h.must(rows.Err())
-		h.must(rows.Close())
+		h.must(rows.Close()) //nolint:sqlclosecheck // one table after the other
 	}
 	return all
 }

@@ -37,8 +37,10 @@ func TestASpoolGivesBackWhatItGot(t *testing.T) {
 			var s spool
 			var want []spooled
 			for i := range c.records {
-				r := spooled{entry: i%7 - 1, scope: uint32(i % 3), key: uint64(i) << 50, print: ^uint64(i), item: i % 2,
-					sub: sub(strings.Repeat("r", c.size), "c1", fmt.Sprint(i), func(s *distributorv1.Subscription) { s.Items = append(s.Items, noItem) })}
+				r := spooled{
+					entry: i%7 - 1, scope: uint32(i % 3), key: uint64(i) << 50, print: ^uint64(i), item: i % 2,
+					sub: sub(strings.Repeat("r", c.size), "c1", fmt.Sprint(i), func(s *distributorv1.Subscription) { s.Items = append(s.Items, noItem) }),
+				}
 				must(t, s.append(r))
 				want = append(want, r)
 			}
