@@ -258,9 +258,15 @@ func TestTheSecretIsNowhere(t *testing.T) {
 			signal   syscall.Signal
 			host     bool
 		}{
-			{prismsim.Token, syscall.SIGINT, true}, {prismsim.Customers, syscall.SIGINT, true}, {prismsim.Tenants, syscall.SIGTERM, true},
-			{prismsim.Customers, syscall.SIGKILL, false}, {prismsim.Token, syscall.SIGQUIT, false}, {prismsim.Tenants, syscall.SIGQUIT, false},
-			{prismsim.Customers, syscall.SIGSEGV, false}, {prismsim.Tenants, syscall.SIGKILL, true}, {prismsim.Token, syscall.SIGQUIT, true},
+			{prismsim.Token, syscall.SIGINT, true},
+			{prismsim.Customers, syscall.SIGINT, true},
+			{prismsim.Tenants, syscall.SIGTERM, true},
+			{prismsim.Customers, syscall.SIGKILL, false},
+			{prismsim.Token, syscall.SIGQUIT, false},
+			{prismsim.Tenants, syscall.SIGQUIT, false},
+			{prismsim.Customers, syscall.SIGSEGV, false},
+			{prismsim.Tenants, syscall.SIGKILL, true},
+			{prismsim.Token, syscall.SIGQUIT, true},
 		} {
 			p.sim.ForgetRequests()
 			clear := p.sim.Fail(prismsim.Fault{Endpoint: c.endpoint, Kind: prismsim.FaultHang})
@@ -392,8 +398,10 @@ func echoes() map[string]http.HandlerFunc {
 	}
 	for _, status := range []int{400, 401, 403, 404, 429, 500} {
 		answers[fmt.Sprintf("an error with %d", status)] = send(status, asJSON, func(r *http.Request) any {
-			return map[string]any{"error": "invalid_client", "error_description": repeated(r), "Message": repeated(r), "ExceptionMessage": repeated(r),
-				"ModelState": map[string][]string{"client_secret": {repeated(r)}}}
+			return map[string]any{
+				"error": "invalid_client", "error_description": repeated(r), "Message": repeated(r), "ExceptionMessage": repeated(r),
+				"ModelState": map[string][]string{"client_secret": {repeated(r)}},
+			}
 		})
 	}
 	for _, lead := range []int{0, 13, 29} {
