@@ -3,6 +3,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -212,6 +213,7 @@ func TestAChangedFileKeepsItsPermissionsAndItsLink(t *testing.T) {
 
 func TestAPluginsTextsCannotBreakTheFile(t *testing.T) {
 	t.Parallel()
+	dir, n := t.TempDir(), 0
 	rapid.Check(t, func(r *rapid.T) {
 		var list []Field
 		for range rapid.IntRange(0, 4).Draw(r, "fields") {
@@ -220,11 +222,8 @@ func TestAPluginsTextsCannotBreakTheFile(t *testing.T) {
 				Required: true, Secret: rapid.Bool().Draw(r, "secret"), Type: typeText,
 			})
 		}
-		dir, err := os.MkdirTemp(t.TempDir(), "*")
-		if err != nil {
-			r.Fatal(err)
-		}
-		path := filepath.Join(dir, "tallyman.hcl")
+		n++
+		path := filepath.Join(dir, fmt.Sprintf("%d.hcl", n))
 		if err := os.WriteFile(path, []byte("tenant \"acme\" {}\n"), 0o600); err != nil {
 			r.Fatal(err)
 		}

@@ -3,10 +3,12 @@
 package config
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,9 +32,7 @@ func plain(s *Settings) map[string]any {
 			out[name] = append([]string{}, kind.List.GetValues()...)
 		case *distributorv1.SettingValue_Map:
 			m := map[string]string{}
-			for k, v := range kind.Map.GetValues() {
-				m[k] = v
-			}
+			maps.Copy(m, kind.Map.GetValues())
 			out[name] = m
 		}
 	}
@@ -111,9 +111,7 @@ client_secret = "s"`, nil, map[string]any{}},
 			if name == "defaults" {
 				want["client_id"], want["client_secret"] = "i", "s"
 			}
-			for key, value := range c.want {
-				want[key] = value
-			}
+			maps.Copy(want, c.want)
 			if diff := cmp.Diff(want, plain(settings)); diff != "" {
 				t.Errorf("the plugin gets (-want +got):\n%s", diff)
 			}
@@ -341,6 +339,22 @@ auth          = { token = "hunter2" }`), "ID=visible", "TALLYMAN_TENANT_ACME_MOD
 	for _, e := range c.WrittenSettings(m) {
 		if e.Value != hidden {
 			t.Errorf("without the plugin, %s is shown", e.Key)
+		}
+	}
+}
+
+func TestAConfigurationIsUsedByManyAtOnce(t *testing.T) {
+	t.Parallel()
+	c := mustRead(t, inSettings("client_id = \"x\"\nclient_secret = env(\"SECRET\")\nmax_parallel = \"many\""), "SECRET=s")
+	var wait sync.WaitGroup
+	errs := make([]error, 8)
+	for i := range errs {
+		wait.Go(func() { _, errs[i] = c.ResolveSettings(c.Tenants[0].Modules[0], fields()) })
+	}
+	wait.Wait()
+	for _, err := range errs {
+		if err == nil || err.Error() != errs[0].Error() {
+			t.Errorf("%v differs from %v", err, errs[0])
 		}
 	}
 }
