@@ -91,6 +91,9 @@ func (w *writer) record(c Change) bool {
 	if c.Guard != "" {
 		status = store.ChangeHeld
 		w.planned.held++
+		if c.Guard == reconcile.GuardQuantity {
+			w.guarded(c.Guard, "quantities that change too much to be believed")
+		}
 	} else {
 		w.countChange(c)
 	}

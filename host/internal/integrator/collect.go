@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
+	"github.com/tallymanhq/tallyman/host/internal/reconcile"
 	"github.com/tallymanhq/tallyman/host/internal/store"
 	"github.com/tallymanhq/tallyman/sdk"
 
@@ -159,6 +160,8 @@ type subscriptionListing struct {
 	// a scope says which was read completely.
 	removals []removal
 	removed  map[uint64]bool
+	// ended: a record that is new or differs has ended at the distributor.
+	ended bool
 	// listed counts the records of scopes that did not fail, unchanged what cost nothing.
 	listed, unchanged int
 	// live counts the known records that are not gone, waiting those among them without a subscription of ours.
@@ -351,6 +354,9 @@ func (s *subscriptionListing) take(r *run, hash *fingerprinter, scope uint32, su
 				continue
 			}
 			known.spooled = true
+		}
+		if told := (reconcile.Fields{State: stateName(sub.GetState())}); told.Ended() {
+			s.ended = true
 		}
 		if err := s.delta.append(spooled{entry: at, scope: scope, key: key, print: print, item: i, sub: sub}); err != nil {
 			return err

@@ -85,10 +85,11 @@ func (s *customerStep) creation() *Change {
 	panic("integrator: a step that creates no customer was asked for its creation")
 }
 
-// guardSubscriptions goes through the plan once to count what the guards look at.
+// guardSubscriptions goes through the plan once to count what the guards look at, if there is anything that may end.
+// Quantities are guarded one by one: see addChange.
 func (r *run) guardSubscriptions(ctx context.Context) error {
 	s, p, limits := &r.subscriptions, &r.planned, r.req.Module.Limits
-	if !s.read {
+	if !s.read || !r.req.Module.Subscriptions.DeactivateMissing || !s.ended && !r.anyMissing() {
 		return nil
 	}
 	added := 0
@@ -99,8 +100,6 @@ func (r *run) guardSubscriptions(ctx context.Context) error {
 				p.deactivations++
 			case c.does.Kind == reconcile.Create && step.sub.Active, c.does.Kind == reconcile.Reactivate:
 				added++
-			case c.Guard == reconcile.GuardQuantity:
-				r.guarded(c.Guard, "quantities that change too much to be believed")
 			}
 		}
 		return nil

@@ -73,6 +73,17 @@ func (r *run) missingIDs(ctx context.Context, fn func(int64) error) error {
 	return nil
 }
 
+// anyMissing reports whether eachMissing may find anything.
+func (r *run) anyMissing() bool {
+	entries := r.subscriptions.index.entries
+	for i := range entries {
+		if r.isMissing(&entries[i]) {
+			return true
+		}
+	}
+	return false
+}
+
 // isMissing reports whether a known subscription is missing from a scope that was read completely.
 func (r *run) isMissing(e *entry) bool {
 	scope := &r.subscriptions.scopes[e.scope]
