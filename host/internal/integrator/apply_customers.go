@@ -4,6 +4,7 @@ package integrator
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/tallymanhq/tallyman/host/internal/store"
@@ -100,6 +101,9 @@ func (w *writer) createCustomers(ctx context.Context) error {
 	if len(steps) == 0 {
 		return nil
 	}
+	if err := w.nobodyElseCreated(ctx, steps); err != nil {
+		return err
+	}
 	var topLevel *int64
 	if name := w.req.Module.TopLevel; name != "" {
 		id, err := w.tx.EnsureTopLevel(ctx, name)
@@ -136,6 +140,27 @@ func (w *writer) insertCustomers(ctx context.Context, steps []*customerStep, top
 		}
 	}
 	return w.tx.InsertSites(ctx, sites)
+}
+
+// nobodyElseCreated makes sure that a customer is created once, although another module of the tenant, or a person, may have
+// created it since the plan was made.
+func (w *writer) nobodyElseCreated(ctx context.Context, steps []*customerStep) error {
+	since, err := w.tx.CustomersSince(ctx, w.planned.lastCustomer)
+	if err != nil {
+		return err
+	}
+	for _, c := range since {
+		for _, step := range steps {
+			if c.Name == step.create.name {
+				return &Problem{
+					Code:    "run.customer_created_meanwhile",
+					Message: fmt.Sprintf("customer %q (#%d) was created by somebody else while this run was about to create it", c.Name, c.ID),
+					Hint:    "Nothing was changed. Run it again, and it is mapped to that customer.",
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // distributorCustomers writes what the distributor said about customers, and where their subscriptions are from now on.

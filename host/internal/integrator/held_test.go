@@ -218,3 +218,26 @@ func TestRepeatingARunLetsNothingThrough(t *testing.T) {
 		})
 	}
 }
+
+// TestTheApprovalOfARunForOneCustomerIsForThatCustomer and touches no other.
+func TestTheApprovalOfARunForOneCustomerIsForThatCustomer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ids := r.has("Contoso", "Fabrikam")
+	customers := []sdk.Customer{customer("c1", "Contoso"), customer("c2", "Fabrikam")}
+	r.fake.lists(customers, sub("u1", "c1", "5"), sub("u2", "c2", "5"), sub("u3", "c2", "5"))
+	r.sync()
+	r.fake.lists(customers, sub("u1", "c1", "5000"), sub("u2", "c2", "5000"))
+	all := r.sync(only("customers"))
+	r.wants(all, NoChange, nil)
+	report := r.sync(narrowed(ids[0]))
+	r.wants(report, Held, map[string]int{CountHeld: 1})
+	r.wants(r.sync(approve(report.Run)), Succeeded, map[string]int{CountUpdated: 1, CountDeactivated: 0, CountHeld: 0})
+	rows := r.subscriptionRows()
+	if quantityOf(rows["u1"]) != "5000" || quantityOf(rows["u2"]) != "5" || !rows["u3"].Active {
+		t.Errorf("subscriptions %+v", rows)
+	}
+	if _, err := r.Run(t.Context(), r.request(approve(999))); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("approving a run that is not there: %v", err)
+	}
+}

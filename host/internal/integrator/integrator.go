@@ -89,7 +89,8 @@ type Request struct {
 	Customers []int64
 	// Trigger is what asked for the run: command, approve, schedule. Who is the person or service behind it.
 	Trigger, Who string
-	// Approve is a run whose held changes are let through where they are still true. Zero: none.
+	// Approve is a run whose held changes are let through where they are still true. Zero: none. If that run was narrowed,
+	// so is this one.
 	Approve int64
 	// Planned is called with every planned change, in order, before it is applied. Optional.
 	Planned func(Change)

@@ -16,8 +16,9 @@ type plan struct {
 	// customers are the distributor customers that need anything, byKey all of them.
 	customers []*customerStep
 	byKey     map[string]*customerStep
-	// creations are the steps that create a customer.
-	creations []*customerStep
+	// creations are the steps that create a customer. lastCustomer is the highest id of a customer that the plan knows of.
+	creations    []*customerStep
+	lastCustomer int64
 	// gone are distributor customers that a complete listing no longer has.
 	gone []*customerStep
 	// listed is how many distributor customers were listed.

@@ -31,6 +31,9 @@ func (r *run) planCustomers(ctx context.Context) error {
 		return err
 	}
 	p.mappedBefore = len(mappings)
+	for _, c := range customers {
+		p.lastCustomer = max(p.lastCustomer, c.ID)
+	}
 	matcher, names := matcherFor(customers, rows, mappings)
 	for _, row := range rows {
 		p.byKey[row.RefKey] = &customerStep{key: row.RefKey, row: row, customer: names.mapped[row.RefKey]}

@@ -66,6 +66,10 @@ func (i *Integrator) open(ctx context.Context, req Request) (*run, error) {
 	if r.module, err = i.Store.EnsureModule(ctx, r.tenant.ID, req.Module.Name, req.Module.Plugin); err != nil {
 		return nil, err
 	}
+	if err = r.approving(ctx); err != nil {
+		return nil, err
+	}
+	req = r.req
 	purpose := string(req.Mode)
 	if _, err = i.Store.AcquireLease(ctx, r.module, r.holder, purpose, i.leaseTime()); err != nil {
 		return nil, err
@@ -83,6 +87,18 @@ func (i *Integrator) open(ctx context.Context, req Request) (*run, error) {
 	}
 	r.log = i.Log.With("run", r.record.ID, "tenant", req.Module.Tenant, "module", req.Module.Name)
 	return r, nil
+}
+
+// approving narrows the approval of a run that was narrowed to the same customers.
+func (r *run) approving(ctx context.Context) error {
+	if r.req.Approve == 0 || len(r.req.Customers) > 0 {
+		return nil
+	}
+	held, err := r.store.Run(ctx, r.req.Approve)
+	if err != nil || held.Customers == "" {
+		return err
+	}
+	return json.Unmarshal([]byte("["+held.Customers+"]"), &r.req.Customers)
 }
 
 // connect starts the plugin and finds out whom the run is about.

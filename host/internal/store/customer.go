@@ -131,6 +131,14 @@ func (s *Store) ensureTopLevel(ctx context.Context, tx bun.Tx, tenantID int64, n
 	return row.ID, true, err
 }
 
+// CustomersSince gives the customers of the tenant with an id above the given one: those that were made since that was the
+// highest.
+func (t *Tx) CustomersSince(ctx context.Context, id int64) ([]Customer, error) {
+	var list []Customer
+	err := t.tx.NewSelect().Model(&list).Where("tenant_id = ?", t.tenantID).Where("id > ?", id).Order("id").Scan(ctx)
+	return list, err
+}
+
 // InsertCustomers writes customers and fills in their ids.
 func (t *Tx) InsertCustomers(ctx context.Context, rows []Customer) error {
 	if err := t.fillIDs(ctx, TableCustomers, len(rows), func(i int) *int64 { return &rows[i].ID }); err != nil {
