@@ -79,6 +79,9 @@ func newPlace(t *testing.T, source prismsim.Source, blocks ...string) *place {
 // newPlaceWith is newPlace with more lines of settings.
 func newPlaceWith(t *testing.T, source prismsim.Source, settings []string, blocks ...string) *place {
 	t.Helper()
+	if err := lookAtSources(); err != nil {
+		t.Fatal(err)
+	}
 	sim := prismsim.StartFor(t, source, prismsim.WithCredentials(prismsim.DemoClientID, secret))
 	p := &place{t: t, dir: t.TempDir(), sim: sim, settings: settings, lease: "2s", plugins: filepath.Join(binaries, "plugins")}
 	// Short, since a socket's path must be.
