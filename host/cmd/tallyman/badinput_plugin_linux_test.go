@@ -339,29 +339,6 @@ func pluginDirectory(t *testing.T) string {
 	return dir
 }
 
-func content(t *testing.T, file string) []byte {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
-// put replaces a file by a new one, never by writing into one that may be running.
-func put(t *testing.T, file string, text []byte, mode os.FileMode) {
-	t.Helper()
-	if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(file, mode); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // foreign is a processor that this machine has not.
 func foreign() string {
 	if runtime.GOARCH == "arm64" {
