@@ -18,8 +18,8 @@ import (
 	distributorv1 "github.com/tallymanhq/tallyman/proto/distributor/v1"
 )
 
-// collect streams the listings: customers into memory, subscriptions past the index, which keeps only what is new or
-// different.
+// collect streams the listings past what is known, and keeps only what is new or different: customers in memory,
+// subscriptions in a spool.
 func (r *run) collect(ctx context.Context) error {
 	if r.req.Entities.Customers {
 		if err := r.collectCustomers(ctx); err != nil {
@@ -38,19 +38,33 @@ type customerListing struct {
 	read bool
 	// complete: everything was read.
 	complete bool
-	// list holds each customer once, by key: what a plan does must not depend on the order in which they came. Those that
-	// have ended come last. No customer is created for them, but they are mapped to one that was created for another.
-	list  []listedCustomer
+	// list holds each customer that needs a closer look once, by key: what a plan does must not depend on the order in which
+	// they came. Those that have ended come last. No customer is created for them, but they are mapped to one that was
+	// created for another.
+	list []listedCustomer
+	// byKey are all that were listed.
 	byKey map[string]bool
 }
 
-// listedCustomer is a customer as it was listed.
+// listedCustomer is a customer as it was listed. The customer is nil if nothing is to be done about it.
 type listedCustomer struct {
 	*sdk.Customer
 	key, scope string
 }
 
+// ref gives the customer's id as it was listed, as far as that is still known.
+func (l listedCustomer) ref() string {
+	if l.Customer == nil {
+		return l.key
+	}
+	return l.Ref
+}
+
 func (r *run) collectCustomers(ctx context.Context) error {
+	known, err := r.knownCustomers(ctx)
+	if err != nil {
+		return err
+	}
 	r.progress("collect customers", 0, "")
 	listing, err := r.source.ListCustomers(ctx, r.narrowRefs)
 	if err != nil {
@@ -71,7 +85,12 @@ func (r *run) collectCustomers(ctx context.Context) error {
 			for i := range event.Customers {
 				told := &event.Customers[i]
 				told.Ref, told.Name = withoutNUL(told.Ref), withoutNUL(told.Name)
-				c.list = append(c.list, listedCustomer{told, r.key(told.Ref), event.Scope})
+				listed := listedCustomer{key: r.key(told.Ref), scope: event.Scope}
+				if !r.quiet(known[listed.key], told) {
+					kept := *told
+					listed.Customer = &kept
+				}
+				c.list = append(c.list, listed)
 			}
 			r.progress("collect customers", len(c.list), "")
 		case pluginhost.Progress:
@@ -85,22 +104,24 @@ func (r *run) collectCustomers(ctx context.Context) error {
 	c.tidy(r, failedScopes(result))
 	c.read = true
 	c.complete = result.Outcome == pluginhost.OutcomeComplete
-	r.count(CountCustomersListed, len(c.list))
+	r.count(CountCustomersListed, len(c.byKey))
 	return nil
 }
 
 // tidy drops what came from scopes that failed, of which nothing is used, and keeps each customer once.
 func (c *customerListing) tidy(r *run, failed map[string]bool) {
 	c.byKey = make(map[string]bool, len(c.list))
-	kept := make([]listedCustomer, 0, len(c.list))
+	var kept []listedCustomer
 	for _, told := range slices.Backward(c.list) {
 		switch {
 		case failed[told.scope]:
 		case c.byKey[told.key]:
-			r.details.warn("customer %q was listed twice; the last one counts", told.Ref)
+			r.details.warn("customer %q was listed twice; the last one counts", told.ref())
 		default:
 			c.byKey[told.key] = true
-			kept = append(kept, told)
+			if told.Customer != nil {
+				kept = append(kept, told)
+			}
 		}
 	}
 	slices.SortFunc(kept, func(a, b listedCustomer) int {

@@ -108,6 +108,11 @@ func (w *writer) lookAtCustomers() {
 			w.before.lookAt(about, w.req.Approve, nil)
 		}
 	}
+	for key, about := range w.before.customers {
+		if w.planned.known[key].listed && (w.narrow == nil || w.narrow[key]) {
+			w.before.lookAt(about, w.req.Approve, nil)
+		}
+	}
 	for _, steps := range [][]*customerStep{w.planned.customers, w.planned.gone} {
 		for _, step := range steps {
 			w.before.lookAt(w.before.customers[step.key], w.req.Approve, step.changes)

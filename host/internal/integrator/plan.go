@@ -13,7 +13,10 @@ import (
 // plan is what a run would change. Customers are planned into memory; subscriptions are planned again, one by one and
 // with the same result, each time somebody goes through them: see eachSubscription.
 type plan struct {
-	// customers are the distributor customers that need anything, byKey all of them.
+	// known are the distributor customers that were known before the run, by key; titles is what people call some of them.
+	known  map[string]knownCustomer
+	titles map[string]string
+	// customers are the listed ones that need anything, byKey also those that need something without being listed.
 	customers []*customerStep
 	byKey     map[string]*customerStep
 	// creations are the steps that create a customer. lastCustomer is the highest id of a customer that the plan knows of.
@@ -37,7 +40,7 @@ type plan struct {
 	held int
 }
 
-// customerStep is what happens with one distributor customer.
+// customerStep is what happens with one distributor customer. For one that needs nothing it holds only whose it is.
 type customerStep struct {
 	key string
 	// told is what the listing said; nil when it did not have the customer, and once everything is decided.
@@ -47,7 +50,7 @@ type customerStep struct {
 	write bool
 	// customer is the customer it is mapped to after the run, 0 if none (yet).
 	customer int64
-	// name is the name of that customer.
+	// name is what people call it, where that was asked for.
 	name string
 	// mapAs is the origin of a new mapping, empty for none.
 	mapAs string

@@ -12,7 +12,7 @@ import (
 
 // planAddresses lets main sites follow the distributor's addresses, where the operator chose so.
 func (r *run) planAddresses(ctx context.Context) error {
-	if !r.req.Module.UpdateMainSiteAddress || r.req.Mode == Mappings {
+	if !r.followsAddresses() {
 		return nil
 	}
 	var ids []int64
@@ -52,6 +52,11 @@ func (r *run) planAddresses(ctx context.Context) error {
 		r.planAddress(step, site, told)
 	}
 	return nil
+}
+
+// followsAddresses reports whether main sites follow the distributor's addresses in this run.
+func (r *run) followsAddresses() bool {
+	return r.req.Module.UpdateMainSiteAddress && r.req.Mode != Mappings
 }
 
 func (r *run) planAddress(step *customerStep, site store.Site, told mapping.Address) {

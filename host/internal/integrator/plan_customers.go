@@ -6,7 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/tallymanhq/tallyman/host/internal/mapping"
@@ -14,38 +15,31 @@ import (
 	"github.com/tallymanhq/tallyman/sdk"
 )
 
-// planCustomers decides about every distributor customer, listed or known.
+// planCustomers decides about every distributor customer that needs anything, listed or known.
 func (r *run) planCustomers(ctx context.Context) error {
 	p := &r.planned
-	p.byKey = map[string]*customerStep{}
-	rows, err := r.store.DistributorCustomers(ctx, r.module.ID)
+	p.byKey, p.titles = map[string]*customerStep{}, map[string]string{}
+	var err error
+	if p.known, err = r.knownCustomers(ctx); err != nil {
+		return err
+	}
+	rows, err := r.rowsToPlan(ctx)
 	if err != nil {
 		return err
 	}
-	mappings, err := r.store.Mappings(ctx, r.module.ID)
-	if err != nil {
-		return err
-	}
-	customers, err := r.store.Customers(ctx, r.tenant.ID)
-	if err != nil {
-		return err
-	}
-	p.mappedBefore = len(mappings)
-	for _, c := range customers {
-		p.lastCustomer = max(p.lastCustomer, c.ID)
-	}
-	matcher, names := matcherFor(customers, rows, mappings)
-	for _, row := range rows {
-		p.byKey[row.RefKey] = &customerStep{key: row.RefKey, row: row, customer: names.mapped[row.RefKey]}
+	for i := range rows {
+		key := rows[i].RefKey
+		p.byKey[key] = &customerStep{key: key, row: rows[i], customer: p.known[key].customer}
 	}
 	if r.customers.read {
+		matcher, err := r.matcher(ctx)
+		if err != nil {
+			return err
+		}
 		for _, told := range r.customers.list {
 			r.planCustomer(matcher, told.Customer)
 		}
 		r.planGone(rows)
-	}
-	for _, step := range p.byKey {
-		step.name = names.of[step.customer]
 	}
 	if err := r.planAddresses(ctx); err != nil {
 		return err
@@ -54,36 +48,61 @@ func (r *run) planCustomers(ctx context.Context) error {
 	return nil
 }
 
+// rowsToPlan gives the rows of known distributor customers that need anything, by id: those that were listed and are new,
+// different or not mapped, those that are gone, and those whose subscriptions are not where they belong.
+func (r *run) rowsToPlan(ctx context.Context) ([]store.DistributorCustomer, error) {
+	p, ids := &r.planned, map[int64]bool{}
+	for _, told := range r.customers.list {
+		if known, ok := p.known[told.key]; ok {
+			ids[known.id] = true
+		}
+	}
+	for key, known := range p.known {
+		if known.customer != 0 {
+			p.mappedBefore++
+		}
+		known.listed = r.customers.read && r.customers.byKey[key]
+		p.known[key] = known
+		if known.customer != known.placed || r.findsGone() && !known.listed && !known.gone {
+			ids[known.id] = true
+		}
+	}
+	return r.store.DistributorCustomersByID(ctx, r.module.ID, slices.Sorted(maps.Keys(ids)))
+}
+
 // forgetListed gives back the memory of what was listed, once everything about customers is decided.
 func (r *run) forgetListed() {
-	r.planned.listed = len(r.customers.list)
+	r.planned.listed = len(r.customers.byKey)
 	r.customers.list, r.customers.byKey = nil, nil
 	for _, step := range r.planned.customers {
 		step.told = nil
 	}
 }
 
-// customerNames are the customers' names by id, and the mapped customer of each distributor customer by key.
-type customerNames struct {
-	of     map[int64]string
-	mapped map[string]int64
-}
-
-func matcherFor(customers []store.Customer, rows []store.DistributorCustomer, mappings []store.Mapping) (*mapping.Matcher, customerNames) {
-	names := customerNames{of: make(map[int64]string, len(customers)), mapped: make(map[string]int64, len(mappings))}
-	known := make([]mapping.Customer, len(customers))
-	for i, c := range customers {
-		known[i] = mapping.Customer{ID: c.ID, Name: c.Name, Active: c.Active}
-		names.of[c.ID] = c.Name
+// matcher makes a matcher for the customers that were listed. It holds only those of ours that they may be.
+func (r *run) matcher(ctx context.Context) (*mapping.Matcher, error) {
+	p := &r.planned
+	mapped, names, folded := map[string]int64{}, map[string]bool{}, map[string]bool{}
+	for _, told := range r.customers.list {
+		if known := p.known[told.key]; known.customer != 0 {
+			mapped[told.key] = known.customer
+		} else {
+			names[told.Name], folded[mapping.Fold(told.Name)] = true, true
+		}
 	}
-	keys := make(map[int64]string, len(rows))
-	for _, row := range rows {
-		keys[row.ID] = row.RefKey
+	var ours []mapping.Customer
+	if len(names) > 0 {
+		err := r.store.ScanCustomers(ctx, r.tenant.ID, func(id int64, name string, active bool) {
+			p.lastCustomer = id
+			if names[name] || folded[mapping.Fold(name)] {
+				ours = append(ours, mapping.Customer{ID: id, Name: name, Active: active})
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
-	for _, m := range mappings {
-		names.mapped[keys[m.DistributorCustomerID]] = m.CustomerID
-	}
-	return mapping.NewMatcher(known, names.mapped), names
+	return mapping.NewMatcher(ours, mapped), nil
 }
 
 // planCustomer decides about one listed customer.
@@ -132,9 +151,7 @@ func (r *run) planRow(step *customerStep) {
 	told, old := step.told, step.row
 	row := &step.row
 	row.Name, row.Lifecycle, row.IsPartner = told.Name, lifecycleName(told.Lifecycle), told.IsPartner
-	row.Record = jsonText(customerRecord(told))
-	row.Fingerprint = int64(hashKey(strings.Join(
-		[]string{told.Ref, told.Name, row.Lifecycle, strconv.FormatBool(row.IsPartner), string(row.Record)}, "\x00")))
+	row.Fingerprint, row.Record = customerPrint(told)
 	row.GoneAt = nil
 	step.write = old.ID == 0 || old.Fingerprint != row.Fingerprint || old.GoneAt != nil
 	if !step.write {
@@ -232,11 +249,11 @@ func (r *run) creationText(c *newCustomer) json.RawMessage {
 
 // planGone flags distributor customers that a complete listing of all customers no longer has.
 func (r *run) planGone(rows []store.DistributorCustomer) {
-	if !r.customers.complete || r.narrow != nil || !r.info.AbsenceMeansEnded || r.req.Mode == Mappings {
+	if !r.findsGone() {
 		return
 	}
 	for _, row := range rows {
-		if r.customers.byKey[row.RefKey] || row.GoneAt != nil {
+		if r.planned.known[row.RefKey].listed || row.GoneAt != nil {
 			continue
 		}
 		step := r.planned.byKey[row.RefKey]
@@ -249,6 +266,11 @@ func (r *run) planGone(rows []store.DistributorCustomer) {
 		})
 		r.planned.gone = append(r.planned.gone, step)
 	}
+}
+
+// findsGone reports whether a customer that was not listed is gone.
+func (r *run) findsGone() bool {
+	return r.customers.complete && r.narrow == nil && r.info.AbsenceMeansEnded && r.req.Mode != Mappings
 }
 
 func ended(l sdk.Lifecycle) bool { return l == sdk.LifecycleEnded || l == sdk.LifecycleDeleted }

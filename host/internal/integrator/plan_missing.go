@@ -23,6 +23,13 @@ func (r *run) eachMissing(ctx context.Context, fn func(*subscriptionStep) error)
 		if err != nil {
 			return err
 		}
+		owners := make([]string, 0, len(known))
+		for _, pair := range known {
+			owners = append(owners, pair.CustomerKey)
+		}
+		if err := r.nameOwners(ctx, owners...); err != nil {
+			return err
+		}
 		for _, id := range ids {
 			pair := known[id]
 			if pair == nil || r.narrow != nil && !r.narrow[pair.CustomerKey] {
@@ -95,7 +102,7 @@ func (r *run) isMissing(e *entry) bool {
 func (r *run) missingStep(pair *store.Pair) *subscriptionStep {
 	step := &subscriptionStep{
 		was: pair.DistributorSubscription, row: pair.DistributorSubscription, sub: pair.Subscription,
-		owner:  r.planned.byKey[pair.CustomerKey],
+		owner:  r.planned.owner(pair.CustomerKey),
 		waited: pair.Subscription == nil,
 	}
 	e := r.entryOf(pair)

@@ -15,6 +15,9 @@ import (
 // placed, as far as nothing else has already happened to them.
 func (r *run) eachReplaced(ctx context.Context, fn func(*subscriptionStep) error) error {
 	for _, owner := range r.replaced() {
+		if err := r.nameOwners(ctx, owner.key); err != nil {
+			return err
+		}
 		err := r.eachOfCustomer(ctx, owner.key, func(pair *store.Pair) error {
 			e := r.entryOf(pair)
 			if e == nil || e.spooled || r.isMissing(e) {

@@ -129,13 +129,18 @@ func (r *run) listedBatch(ctx context.Context, batch []spooled, fn func(*subscri
 		return err
 	}
 	var ids []int64
+	owners := make([]string, 0, len(batch))
 	for _, rec := range batch {
+		owners = append(owners, r.key(withoutNUL(rec.sub.GetCustomerRef())))
 		if rec.entry >= 0 {
 			ids = append(ids, r.subscriptions.index.entries[rec.entry].id)
 		}
 	}
 	known, err := r.pairs(ctx, ids)
 	if err != nil {
+		return err
+	}
+	if err := r.nameOwners(ctx, owners...); err != nil {
 		return err
 	}
 	for _, rec := range batch {
@@ -184,7 +189,7 @@ func (r *run) listedStep(rec spooled, pair *store.Pair) *subscriptionStep {
 	row.Ref, row.KeyHash, row.Fingerprint = told.Ref, int64(rec.key), int64(rec.print)
 	row.CustomerKey, row.Flags, row.Missing = r.key(told.CustomerRef), 0, 0
 	row.Record = jsonText(&told)
-	step.owner = r.planned.byKey[row.CustomerKey]
+	step.owner = r.planned.owner(row.CustomerKey)
 	r.decideListed(step)
 	return step
 }

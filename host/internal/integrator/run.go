@@ -133,28 +133,25 @@ func (r *run) narrowDown(ctx context.Context) error {
 	if len(r.req.Customers) == 0 {
 		return nil
 	}
-	rows, err := r.store.DistributorCustomers(ctx, r.module.ID)
+	known, err := r.knownCustomers(ctx)
 	if err != nil {
 		return err
 	}
-	mappings, err := r.store.Mappings(ctx, r.module.ID)
+	var ids []int64
+	for _, k := range known {
+		if slices.Contains(r.req.Customers, k.customer) {
+			ids = append(ids, k.id)
+		}
+	}
+	slices.Sort(ids)
+	rows, err := r.store.DistributorCustomersByID(ctx, r.module.ID, ids)
 	if err != nil {
 		return err
-	}
-	wanted := map[int64]bool{}
-	for _, id := range r.req.Customers {
-		wanted[id] = true
-	}
-	mapped := map[int64]bool{}
-	for _, m := range mappings {
-		mapped[m.DistributorCustomerID] = wanted[m.CustomerID]
 	}
 	r.narrow = map[string]bool{}
 	for _, row := range rows {
-		if mapped[row.ID] {
-			r.narrow[row.RefKey] = true
-			r.narrowRefs = append(r.narrowRefs, row.Ref)
-		}
+		r.narrow[row.RefKey] = true
+		r.narrowRefs = append(r.narrowRefs, row.Ref)
 	}
 	if len(r.narrow) == 0 {
 		return &Problem{

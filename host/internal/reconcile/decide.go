@@ -25,7 +25,8 @@ func Moving(from, to int64) Change {
 type Policy struct {
 	// DeactivateMissing lets subscriptions that ended at the distributor become inactive. Default off.
 	DeactivateMissing bool
-	// MissingRuns is in how many complete readings in a row a subscription must be missing. At least 1.
+	// MissingRuns is in how many complete readings in a row a subscription must be missing. At least 1. A reading that is
+	// not complete neither counts nor starts the count again; one that has the subscription starts it again in any case.
 	MissingRuns int
 }
 
