@@ -18,6 +18,27 @@ func (s *Store) Customers(ctx context.Context, tenantID int64) ([]Customer, erro
 	return list, s.fail(ctx, "list customers", err)
 }
 
+// ScanCustomers calls fn for every customer of a tenant, those that are not active included, by id. fn must not use the
+// store.
+func (s *Store) ScanCustomers(ctx context.Context, tenantID int64, fn func(id int64, name string, active bool)) error {
+	const op = "read customers"
+	rows, err := s.read.NewSelect().Table("customers").Column("id", "name", "active").Where("tenant_id = ?", tenantID).Order("id").Rows(ctx)
+	if err != nil {
+		return s.fail(ctx, op, err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id int64
+		var name string
+		var active bool
+		if err := rows.Scan(&id, &name, &active); err != nil {
+			return s.fail(ctx, op, err)
+		}
+		fn(id, name, active)
+	}
+	return s.fail(ctx, op, rows.Err())
+}
+
 // TopLevels gives the top levels of a tenant by name.
 func (s *Store) TopLevels(ctx context.Context, tenantID int64) ([]TopLevel, error) {
 	var list []TopLevel

@@ -157,6 +157,59 @@ func exerciseReading(t *testing.T, fresh newDatabase) {
 	}
 }
 
+// exerciseKnown reads what a run needs to know about customers in pieces.
+func exerciseKnown(t *testing.T, fresh newDatabase) {
+	w := newWorld(t, fresh)
+	ctx := t.Context()
+	customers := w.customers(t, "Acme Ltd", "Beta Ltd")
+	told := w.distributorCustomers(t, "Acme", "Beta", "Gone")
+	_, stranger := addModule(t, w.Store, "umbrella", "rhipe")
+	_, err := w.AddMapping(ctx, w.module.ID, told[0].ID, customers[1].ID, "kim")
+	must(t, err)
+	gone := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
+	told[0].PlacedCustomerID, told[1].Fingerprint, told[2].GoneAt = &customers[0].ID, -5, &gone
+	w.apply(t, func(ctx context.Context, tx *Tx) error { return tx.UpdateDistributorCustomers(ctx, told) })
+
+	var known []KnownCustomer
+	must(t, w.ScanDistributorCustomers(ctx, w.module.ID, func(k KnownCustomer) { known = append(known, k) }))
+	want := []KnownCustomer{
+		{ID: told[0].ID, Fingerprint: told[0].Fingerprint, RefKey: told[0].RefKey, CustomerID: customers[1].ID, PlacedCustomerID: customers[0].ID},
+		{ID: told[1].ID, Fingerprint: -5, RefKey: told[1].RefKey},
+		{ID: told[2].ID, Fingerprint: told[2].Fingerprint, RefKey: told[2].RefKey, Gone: true},
+	}
+	if diff := gocmp.Diff(want, known); diff != "" {
+		t.Errorf("what is known is not what was written (-want +got):\n%s", diff)
+	}
+	must(t, w.ScanDistributorCustomers(ctx, stranger.ID, func(k KnownCustomer) { t.Errorf("another module knows %+v", k) }))
+
+	all, err := w.DistributorCustomers(ctx, w.module.ID)
+	must(t, err)
+	some, err := w.DistributorCustomersByID(ctx, w.module.ID, []int64{told[2].ID, 99, told[0].ID})
+	must(t, err)
+	if diff := gocmp.Diff([]DistributorCustomer{all[0], all[2]}, some); diff != "" {
+		t.Errorf("rows by id are not the rows (-want +got):\n%s", diff)
+	}
+	if some, err = w.DistributorCustomersByID(ctx, stranger.ID, []int64{told[0].ID}); err != nil || len(some) != 0 {
+		t.Errorf("another module has %+v (%v)", some, err)
+	}
+
+	titles, err := w.DistributorCustomerTitles(ctx, w.module.ID, []string{told[0].RefKey, told[1].RefKey, "nobody"})
+	must(t, err)
+	if diff := gocmp.Diff(map[string]string{told[0].RefKey: "Beta Ltd", told[1].RefKey: told[1].Name}, titles); diff != "" {
+		t.Errorf("they are called otherwise (-want +got):\n%s", diff)
+	}
+
+	names := map[int64]string{}
+	must(t, w.ScanCustomers(ctx, w.tenant.ID, func(id int64, name string, active bool) {
+		if names[id] = name; !active {
+			t.Errorf("customer %q is not active", name)
+		}
+	}))
+	if diff := gocmp.Diff(map[int64]string{customers[0].ID: "Acme Ltd", customers[1].ID: "Beta Ltd"}, names); diff != "" {
+		t.Errorf("the customers are others (-want +got):\n%s", diff)
+	}
+}
+
 func exerciseHand(t *testing.T, fresh newDatabase) {
 	w := newWorld(t, fresh)
 	ctx := t.Context()

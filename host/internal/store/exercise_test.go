@@ -29,6 +29,7 @@ func Exercise(t *testing.T, fresh newDatabase) {
 		"constraints":              exerciseConstraints,
 		"reading what was written": exerciseReading,
 		"changes by hand":          exerciseHand,
+		"known customers":          exerciseKnown,
 		"import":                   exerciseImport,
 		"lists":                    exerciseLists,
 		"held changes":             exerciseHeld,

@@ -20,6 +20,68 @@ func (s *Store) DistributorCustomers(ctx context.Context, moduleID int64) ([]Dis
 	return list, s.fail(ctx, "list distributor customers", err)
 }
 
+// DistributorCustomersByID gives distributor customers of a module, by id. Ids that are not there are left out.
+func (s *Store) DistributorCustomersByID(ctx context.Context, moduleID int64, ids []int64) ([]DistributorCustomer, error) {
+	list := make([]DistributorCustomer, 0, len(ids))
+	err := bySlice(ctx, ids, func(ids []int64) error {
+		var some []DistributorCustomer
+		err := s.read.NewSelect().Model(&some).Where("module_id = ?", moduleID).Where("id IN (?)", bun.List(ids)).Order("id").Scan(ctx)
+		list = append(list, some...)
+		return err
+	})
+	return list, s.fail(ctx, "read distributor customers", err)
+}
+
+// KnownCustomer is what tells whether a listed customer is unchanged, and where its subscriptions belong.
+type KnownCustomer struct {
+	ID, Fingerprint int64
+	RefKey          string
+	// Gone: it is missing from the distributor.
+	Gone bool
+	// CustomerID is the customer it is mapped to, PlacedCustomerID the one its subscriptions were last put on; zero: none.
+	CustomerID, PlacedCustomerID int64
+}
+
+// ScanDistributorCustomers calls fn for every distributor customer of a module, by id. fn must not use the store.
+func (s *Store) ScanDistributorCustomers(ctx context.Context, moduleID int64, fn func(KnownCustomer)) error {
+	const op = "read distributor customers"
+	rows, err := s.read.NewSelect().TableExpr("distributor_customers AS d").
+		ColumnExpr("d.id, d.ref_key, d.fingerprint, d.gone_at IS NOT NULL").
+		ColumnExpr("coalesce(m.customer_id, 0), coalesce(d.placed_customer_id, 0)").
+		Join("LEFT JOIN mappings AS m ON m.distributor_customer_id = d.id").
+		Where("d.module_id = ?", moduleID).OrderExpr("d.id").Rows(ctx)
+	if err != nil {
+		return s.fail(ctx, op, err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var k KnownCustomer
+		if err := rows.Scan(&k.ID, &k.RefKey, &k.Fingerprint, &k.Gone, &k.CustomerID, &k.PlacedCustomerID); err != nil {
+			return s.fail(ctx, op, err)
+		}
+		fn(k)
+	}
+	return s.fail(ctx, op, rows.Err())
+}
+
+// DistributorCustomerTitles gives what people call distributor customers, by key: the names of the customers they are
+// mapped to, their own where they are not.
+func (s *Store) DistributorCustomerTitles(ctx context.Context, moduleID int64, keys []string) (map[string]string, error) {
+	titles := make(map[string]string, len(keys))
+	err := bySlice(ctx, keys, func(keys []string) error {
+		var list []struct{ RefKey, Title string }
+		err := s.read.NewSelect().TableExpr("distributor_customers AS d").ColumnExpr("d.ref_key, coalesce(c.name, d.name) AS title").
+			Join("LEFT JOIN mappings AS m ON m.distributor_customer_id = d.id").
+			Join("LEFT JOIN customers AS c ON c.id = m.customer_id").
+			Where("d.module_id = ?", moduleID).Where("d.ref_key IN (?)", bun.List(keys)).Scan(ctx, &list)
+		for _, row := range list {
+			titles[row.RefKey] = row.Title
+		}
+		return err
+	})
+	return titles, s.fail(ctx, "read the names of distributor customers", err)
+}
+
 // FindDistributorCustomer gives the distributor customer with that ref, or else the only one with exactly that name. It
 // gives a *NotFoundError if there is none, a *ConflictError if several have that name.
 func (s *Store) FindDistributorCustomer(ctx context.Context, moduleID int64, refOrName string) (DistributorCustomer, error) {
