@@ -356,6 +356,8 @@ func (l *ledger) cutOff(err error) {
 	}
 	for _, s := range l.order {
 		if s.ended {
+			// It said that it was complete, but the listing it belongs to never did: its absences prove nothing.
+			l.spoil(s, err)
 			continue
 		}
 		s.Err = fmt.Errorf("it was cut off: %w", err)
