@@ -524,12 +524,12 @@ func (r *modelRun) runSubscriptions(reading reading) {
 	for _, key := range slices.Sorted(maps.Keys(r.records)) {
 		rec := r.records[key]
 		if seen[key] || rec.gone || reading.scopes[rec.scope] != pluginhost.OutcomeComplete ||
-			!r.absenceMeansEnded && !removed[key] || !r.concerns(rec.customerKey) {
+			!r.absenceMeansEnded && !removed[r.key(rec.said.ref)] || !r.concerns(rec.customerKey) {
 			continue
 		}
 		absent[key] = true
 		r.lookedAt["subscription "+r.key(rec.ref)] = true
-		if rec.missing = min(rec.missing+1, needed); removed[key] {
+		if rec.missing = min(rec.missing+1, needed); removed[r.key(rec.said.ref)] {
 			rec.missing = needed
 		}
 		if owner := r.told[rec.customerKey]; rec.sub != nil && owner != nil && owner.mapped != 0 && rec.sub.customer != owner.mapped {

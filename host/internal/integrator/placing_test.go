@@ -217,3 +217,24 @@ func TestTheMainSiteFollowsTheSameCustomerInWhateverOrder(t *testing.T) {
 	r.fake.lists([]sdk.Customer{one, two})
 	r.wants(r.sync(), NoChange, map[string]int{CountAddressesUpdated: 0})
 }
+
+// TestARemovedSubscriptionIsRemovedWithItsItems and with nothing whose id only begins alike.
+func TestARemovedSubscriptionIsRemovedWithItsItems(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.fake.info.AbsenceMeansEnded, r.fake.info.RefsIgnoreCase = false, true
+	items := func(s *distributorv1.Subscription) { s.Items = []*distributorv1.Item{{Ref: "A"}, {Ref: "b"}} }
+	customers := []sdk.Customer{customer("c1", "Contoso")}
+	r.fake.lists(customers, sub("U1", "c1", "", items), sub("U10", "c1", "", items), sub("U1-", "c1", "1"), sub("U2", "c1", "1"))
+	r.wants(r.sync(), Succeeded, map[string]int{CountCreated: 6})
+	r.fake.lists(customers, sub("new", "c1", "1"))
+	r.fake.subscriptions.scopes[0].removed = []string{"u1"}
+	r.wants(r.sync(), Succeeded, map[string]int{CountDeactivated: 2})
+	rows := r.subscriptionRows()
+	if rows["U1/A"].Active || rows["U1/b"].Active {
+		t.Error("its items are still active")
+	}
+	r.wants(r.sync(), NoChange, nil)
+	r.fake.subscriptions.scopes[0].removed = []string{"U2", "nobody"}
+	r.wants(r.sync(), Succeeded, map[string]int{CountDeactivated: 1})
+}

@@ -568,3 +568,28 @@ func exerciseWriters(t *testing.T, fresh newDatabase) {
 	wait.Wait()
 	must(t, two.Apply(t.Context(), other.ID, "two", func(context.Context, *Tx) error { return nil }))
 }
+
+func exerciseItems(t *testing.T, fresh newDatabase) {
+	w := newWorld(t, fresh)
+	ctx := t.Context()
+	keys := []string{"u1", "u1/", "u1/A", "u1/b", "u1/\u00fc/x", "u1-/c", "u10/d", "u1.e", "U1/f", "u2/g", "a%b/h", "aXb/i"}
+	w.apply(t, func(ctx context.Context, tx *Tx) error {
+		scopes := []Scope{{Ref: "one"}}
+		must(t, tx.EnsureScopes(ctx, scopes))
+		rows := make([]DistributorSubscription, len(keys))
+		for i, key := range keys {
+			rows[i] = DistributorSubscription{Ref: key, RefKey: key, KeyHash: int64(i), CustomerKey: "c", ScopeID: scopes[0].ID, Record: []byte(`{}`)}
+		}
+		return tx.InsertDistributorSubscriptions(ctx, rows)
+	})
+	for of, want := range map[string][]int64{"u1": {2, 3, 4}, "u2": {9}, "u10": {6}, "a%b": {10}, "nobody": nil, "": nil} {
+		got, err := w.ItemKeyHashes(ctx, w.module.ID, of)
+		must(t, err)
+		if !slices.Equal(got, want) {
+			t.Errorf("items of %q: %v, want %v", of, got, want)
+		}
+	}
+	if got, err := w.ItemKeyHashes(ctx, w.module.ID+1, "u1"); err != nil || len(got) > 0 {
+		t.Errorf("another module has items %v (%v)", got, err)
+	}
+}

@@ -28,6 +28,7 @@ func Exercise(t *testing.T, fresh newDatabase) {
 		"apply":                    exerciseApply,
 		"constraints":              exerciseConstraints,
 		"reading what was written": exerciseReading,
+		"items":                    exerciseItems,
 		"changes by hand":          exerciseHand,
 		"known customers":          exerciseKnown,
 		"import":                   exerciseImport,

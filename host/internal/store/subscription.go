@@ -72,6 +72,17 @@ func (s *Store) DistributorSubscriptionsOfCustomer(ctx context.Context, moduleID
 	return list, s.fail(ctx, "read distributor subscriptions of a customer", err)
 }
 
+// ItemKeyHashes gives the key hashes of the distributor subscriptions whose keys begin with a subscription's key and a
+// slash: its items, where it has several.
+func (s *Store) ItemKeyHashes(ctx context.Context, moduleID int64, refKey string) ([]int64, error) {
+	var list []int64
+	refKey = clean(refKey)
+	// A zero comes right after a slash.
+	err := s.read.NewSelect().Table("distributor_subscriptions").Column("key_hash").Where("module_id = ?", moduleID).
+		Where("ref_key > ?", refKey+"/").Where("ref_key < ?", refKey+"0").Order("id").Scan(ctx, &list)
+	return list, s.fail(ctx, "find the items of a subscription", err)
+}
+
 // CountActiveSubscriptions gives how many subscriptions of a module are active.
 func (s *Store) CountActiveSubscriptions(ctx context.Context, moduleID int64) (int, error) {
 	var n int
