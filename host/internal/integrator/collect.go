@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
-	"github.com/tallymanhq/tallyman/host/internal/reconcile"
 	"github.com/tallymanhq/tallyman/sdk"
 )
 

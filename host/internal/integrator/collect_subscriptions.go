@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
+	"github.com/tallymanhq/tallyman/host/internal/reconcile"
 	"github.com/tallymanhq/tallyman/host/internal/store"
 
 	distributorv1 "github.com/tallymanhq/tallyman/proto/distributor/v1"
