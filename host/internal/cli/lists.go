@@ -251,7 +251,7 @@ func runText(r store.Run) string {
 	}
 	var counts map[string]int
 	_ = json.Unmarshal(r.Counts, &counts)
-	return countsText(counts)
+	return countsText(counts, r.Mode == "plan")
 }
 
 func (a *app) showRun(ctx context.Context, s *store.Store, id int64) error {

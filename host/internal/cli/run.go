@@ -25,6 +25,8 @@ type runOptions struct {
 	override []string
 	approve  int64
 	trigger  string
+	// emit takes what a run prints in JSON.
+	emit func(any)
 }
 
 // runFlags are the flags of plan and sync.
@@ -68,7 +70,8 @@ func (a *app) planCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
 		Use: "plan TENANT[/MODULE]", Short: "Show what sync would change, and change nothing", Args: cobra.ExactArgs(1),
-		Long:    "Show what sync would change, and change nothing. Exit code 4 means that changes are pending.",
+		Long: "Show what sync would change, and change nothing. Exit code 4 means that changes are pending.\n" +
+			"With --json a module's run is an object, a tenant's runs are {\"runs\": [...]}.",
 		Example: "  tallyman plan acme/rhipe\n  tallyman plan acme/rhipe --customer \"Contoso Pty Ltd\"",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := f.options(integrator.Plan)
@@ -86,6 +89,10 @@ func (a *app) syncCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
 		Use: "sync TENANT[/MODULE]", Short: "Import customers and subscriptions and keep them right", Args: cobra.ExactArgs(1),
+		Long: "Import customers and subscriptions and keep them right.\n\n" +
+			"Exit codes: 0 done, also with warnings; 1 failed; 2 wrong usage or configuration; 3 the distributor\n" +
+			"cannot be reached; 4 something is held and waits for you. --json tells the outcome of each run:\n" +
+			"a module's run is an object, a tenant's runs are {\"runs\": [...]}.",
 		Example: "  tallyman sync acme/rhipe\n  tallyman sync acme --only subscriptions\n  tallyman sync acme/rhipe --override deactivations",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := f.options(integrator.Sync)
@@ -112,6 +119,13 @@ func (a *app) runModules(ctx context.Context, target string, o runOptions) error
 	defer s.Close() //nolint:errcheck // everything was written or rolled back
 	worst := exitDone
 	var failures []error
+	o.emit = func(v any) { _ = a.printJSON(v) }
+	if a.json && !strings.Contains(target, "/") {
+		// One document, however many modules the tenant has.
+		runs := []any{}
+		o.emit = func(v any) { runs = append(runs, v) }
+		defer func() { _ = a.printJSON(map[string]any{"runs": runs}) }()
+	}
 	for _, module := range modules {
 		code, err := a.runModule(ctx, s, module, o)
 		worst = worse(worst, code)
@@ -154,7 +168,7 @@ func (a *app) runModule(ctx context.Context, s *store.Store, module integrator.M
 		}
 		req.Customers = []int64{id}
 	}
-	planned := &plannedChanges{app: a, keep: o.mode == integrator.Plan}
+	planned := &plannedChanges{app: a, keep: o.mode == integrator.Plan, list: []integrator.Change{}}
 	req.Planned = planned.add
 	report, err := a.integrator(s).Run(ctx, req)
 	show.done()
@@ -162,20 +176,18 @@ func (a *app) runModule(ctx context.Context, s *store.Store, module integrator.M
 		return exitCode(err), a.shown(err)
 	}
 	planned.print(report)
-	if err != nil && !a.json {
-		fmt.Fprintf(a.out, "%s  run %d  %s: %s\n", report.Module, report.Run, report.Mode, outcomeText(report.Outcome, report.Mode))
-		a.printDetails(report.Details)
-		return max(exitCode(err), exitFailed), a.shown(err)
-	}
-	if a.json && o.mode == integrator.Plan {
-		_ = a.printJSON(map[string]any{"report": report, "changes": planned.list})
-	} else {
+	switch {
+	case !a.json:
 		a.printReport(report)
+	case o.mode == integrator.Plan:
+		o.emit(map[string]any{"report": report, "changes": planned.list})
+	default:
+		o.emit(report)
 	}
 	switch {
 	case err != nil:
 		return max(exitCode(err), exitFailed), a.shown(err)
-	case o.mode == integrator.Plan && len(planned.list)+planned.left > 0:
+	case o.mode == integrator.Plan && len(planned.list)+planned.left > 0, report.Outcome == integrator.Held:
 		return exitPending, nil
 	default:
 		return exitDone, nil
@@ -230,70 +242,6 @@ func (p *plannedChanges) print(*integrator.Report) {
 	}
 	printChanges(p.app.out, shown, false)
 	more(p.app.out, p.left, "changes; --json has them all")
-}
-
-func (a *app) approveCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "approve RUN", Short: "Apply what a run holds, as far as it is still true", Args: cobra.ExactArgs(1),
-		Long: "Read the distributor again and apply what the run holds, as far as it is still true. What is no longer\ntrue is dropped, and anything new is guarded as always.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.approve(cmd.Context(), args[0])
-		},
-	}
-}
-
-func (a *app) approve(ctx context.Context, number string) error {
-	id, err := runNumber(number)
-	if err != nil {
-		return err
-	}
-	s, err := a.openStore(ctx, true)
-	if err != nil {
-		return err
-	}
-	run, err := s.Run(ctx, id)
-	if err == nil {
-		var names map[int64]string
-		names, err = moduleNames(ctx, s)
-		if err == nil {
-			err = s.Close()
-		}
-		if err == nil {
-			return a.runModules(ctx, names[run.ModuleID], runOptions{
-				mode: integrator.Sync, approve: id, trigger: "approve",
-				entities: integrator.Entities{
-					Customers:     strings.Contains(run.Entities, "customers"),
-					Subscriptions: strings.Contains(run.Entities, "subscriptions"),
-				},
-			})
-		}
-	}
-	return errors.Join(err, s.Close())
-}
-
-func (a *app) rejectCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "reject RUN", Short: "Drop what a run holds", Args: cobra.ExactArgs(1),
-		Long: "Drop what a run holds. A later run that still finds it true holds it again.",
-		RunE: a.withStore(func(ctx context.Context, s *store.Store, args []string) error {
-			id, err := runNumber(args[0])
-			if err != nil {
-				return err
-			}
-			run, err := s.Run(ctx, id)
-			if err != nil {
-				return err
-			}
-			n, err := s.RejectHeld(ctx, run.TenantID, id, a.who())
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				return fmt.Errorf("run %d holds nothing (any more)", id)
-			}
-			return a.done("%s of run %d rejected.", plural(n, "held change"), id)
-		}),
-	}
 }
 
 // holder names this process in leases.

@@ -45,13 +45,23 @@ var countNames = []struct {
 	{"changes", []struct{ name, text string }{{integrator.CountHeld, "held"}}},
 }
 
-// countsOf gives a line for each thing that was counted.
-func countsOf(counts map[string]int) (lines [][2]string) {
+// plannedText says in a plan what a run says of what it did.
+var plannedText = map[string]string{
+	"mapped": "to map", "created": "to create", "with a new address": "to get a new address", "updated": "to update", "moved": "to move",
+	"deactivated": "to deactivate", "reactivated": "to reactivate", "held": "to hold",
+}
+
+// countsOf gives a line for each thing that was counted, in the words of a plan or of a run that did it.
+func countsOf(counts map[string]int, planned bool) (lines [][2]string) {
 	for _, group := range countNames {
 		var parts []string
 		for _, c := range group.names {
 			if n := counts[c.name]; n != 0 {
-				parts = append(parts, fmt.Sprintf("%d %s", n, c.text))
+				text := c.text
+				if to := plannedText[text]; planned && to != "" {
+					text = to
+				}
+				parts = append(parts, fmt.Sprintf("%d %s", n, text))
 			}
 		}
 		if len(parts) > 0 {
@@ -62,9 +72,9 @@ func countsOf(counts map[string]int) (lines [][2]string) {
 }
 
 // countsText gives all counts in one line.
-func countsText(counts map[string]int) string {
+func countsText(counts map[string]int, planned bool) string {
 	var parts []string
-	for _, line := range countsOf(counts) {
+	for _, line := range countsOf(counts, planned) {
 		parts = append(parts, line[0]+": "+line[1])
 	}
 	if len(parts) == 0 {
@@ -73,8 +83,8 @@ func countsText(counts map[string]int) string {
 	return strings.Join(parts, "; ")
 }
 
-func printCounts(w io.Writer, counts map[string]int) {
-	for _, line := range countsOf(counts) {
+func printCounts(w io.Writer, counts map[string]int, planned bool) {
+	for _, line := range countsOf(counts, planned) {
 		paragraph(w, fmt.Sprintf("  %-14s ", line[0]), line[1])
 	}
 }
@@ -101,11 +111,15 @@ func (a *app) printReport(r *integrator.Report) {
 	}
 	w := a.out
 	fmt.Fprintf(w, "%s  run %d  %s: %s\n", r.Module, r.Run, r.Mode, outcomeText(r.Outcome, r.Mode))
-	printCounts(w, r.Counts)
+	printCounts(w, r.Counts, r.Mode == integrator.Plan)
 	a.printDetails(r.Details)
-	if r.Outcome == integrator.Held && r.Mode != integrator.Plan {
+	if r.Counts[integrator.CountHeld] > 0 && r.Mode != integrator.Plan {
 		paragraph(w, "  -> ", fmt.Sprintf(
 			"See what is held with \"tallyman runs show %d\"; then \"tallyman approve %d\" or \"tallyman reject %d\".", r.Run, r.Run, r.Run))
+	}
+	if n := r.Counts[integrator.CountLeftActive]; n > 0 {
+		paragraph(w, "  -> ", fmt.Sprintf("%s ended at the distributor and left active: deactivate_missing is off in the module's block \"subscriptions\".",
+			plural(n, "subscription")))
 	}
 	if n := r.Counts[integrator.CountCustomersUnmatched] + r.Counts[integrator.CountCustomersAmbiguous]; n > 0 && r.Mode != integrator.Plan {
 		paragraph(w, "  -> ", fmt.Sprintf("Map customers by hand: \"tallyman mappings list %s\".", r.Module))
@@ -144,7 +158,7 @@ func more(w io.Writer, n int, what string) {
 	}
 }
 
-func sortedGuards(guards map[string]string) []string {
+func sortedGuards[T any](guards map[string]T) []string {
 	names := make([]string, 0, len(guards))
 	for name := range guards {
 		names = append(names, name)
@@ -156,15 +170,19 @@ func sortedGuards(guards map[string]string) []string {
 // printRun shows the record of a run.
 func (a *app) printRun(run store.Run, module string, changes []store.ChangeRow) {
 	w := a.out
-	fmt.Fprintf(w, "Run %d of %s: %s\n", run.ID, module, orRunning(run.Outcome))
+	outcome := orRunning(run.Outcome)
+	if run.Outcome != "" {
+		outcome = outcomeText(integrator.Outcome(run.Outcome), integrator.Mode(run.Mode))
+	}
+	fmt.Fprintf(w, "Run %d of %s: %s\n", run.ID, module, outcome)
 	took := "not finished"
 	if run.FinishedAt != nil {
 		took = "took " + run.FinishedAt.Sub(run.StartedAt).Round(1e6).String()
 	}
-	fmt.Fprintf(w, "  %s of %s, by %s (%s), started %s, %s\n", run.Mode, run.Entities, run.Trigger, run.Who, when(run.StartedAt), took)
+	paragraph(w, "  ", fmt.Sprintf("%s of %s, by %s (%s), started %s, %s", run.Mode, strings.ReplaceAll(run.Entities, ",", " and "), run.Trigger, run.Who, when(run.StartedAt), took))
 	var counts map[string]int
 	_ = json.Unmarshal(run.Counts, &counts)
-	printCounts(w, counts)
+	printCounts(w, counts, run.Mode == string(integrator.Plan))
 	if run.Error != "" {
 		paragraph(w, "  Error ", run.ErrorCode+": "+run.Error)
 	}
@@ -189,6 +207,7 @@ func (a *app) printRun(run store.Run, module string, changes []store.ChangeRow) 
 	}
 	printChanges(w, shown, false)
 	if held > 0 {
-		fmt.Fprintf(w, "\n%d held. \"tallyman approve %d\" applies what is still true, \"tallyman reject %d\" drops it.\n", held, run.ID, run.ID)
+		fmt.Fprintln(w)
+		paragraph(w, "", fmt.Sprintf("%d held. \"tallyman approve %d\" applies what is still true, \"tallyman reject %[2]d\" drops it.", held, run.ID))
 	}
 }

@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/tallymanhq/tallyman/host/internal/integrator"
+	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
 )
 
 func (a *app) testCommand() *cobra.Command {
@@ -33,7 +36,7 @@ func (a *app) testCommand() *cobra.Command {
 				return err
 			}
 			if a.json {
-				if err := a.printJSON(test); err != nil {
+				if err := a.printJSON(shownTest(args[0], test)); err != nil {
 					return err
 				}
 			} else {
@@ -50,9 +53,11 @@ func (a *app) testCommand() *cobra.Command {
 			}
 			if test.OK {
 				if !a.json {
-					fmt.Fprintf(a.out, "%s is connected: %s\n", args[0], printable(test.Account))
-					for visible := range strings.SplitSeq(test.Visible, "; ") {
-						paragraph(a.out, "  ", visible)
+					paragraph(a.out, "", strings.TrimSuffix(args[0]+" is connected: "+test.Account, ": "))
+					if test.Visible != "" {
+						for visible := range strings.SplitSeq(test.Visible, "; ") {
+							paragraph(a.out, "  ", visible)
+						}
 					}
 				}
 				return nil
@@ -65,6 +70,32 @@ func (a *app) testCommand() *cobra.Command {
 			return errors.New("the connection test failed, and the plugin did not say why")
 		},
 	}
+}
+
+// testStep is a step of a connection test in JSON.
+type testStep struct {
+	Name   string              `json:"name"`
+	OK     bool                `json:"ok"`
+	Detail string              `json:"detail,omitempty"`
+	Error  *integrator.Problem `json:"error,omitempty"`
+}
+
+// shownTest is a connection test in JSON. A step that failed has an error and no detail: that tells what would have been.
+func shownTest(module string, test *pluginhost.ConnectionTest) any {
+	steps := make([]testStep, len(test.Steps))
+	for i, s := range test.Steps {
+		steps[i] = testStep{Name: s.Name, OK: s.OK, Detail: s.Detail}
+		if !s.OK && s.Err != nil {
+			steps[i].Detail, steps[i].Error = "", integrator.ProblemOf(s.Err)
+		}
+	}
+	return struct {
+		Module  string     `json:"module"`
+		OK      bool       `json:"ok"`
+		Steps   []testStep `json:"steps"`
+		Account string     `json:"account,omitempty"`
+		Visible string     `json:"visible,omitempty"`
+	}{module, test.OK, steps, test.Account, test.Visible}
 }
 
 // failedTest gives the error of a test. In JSON it has been told already.

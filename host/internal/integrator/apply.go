@@ -4,6 +4,7 @@ package integrator
 
 import (
 	"context"
+	"fmt"
 	"maps"
 
 	"github.com/tallymanhq/tallyman/host/internal/reconcile"
@@ -12,11 +13,11 @@ import (
 
 // apply makes the changes, their record and the new state one transaction. A preview goes the same way and writes nothing.
 func (r *run) apply(ctx context.Context) error {
-	r.progress("apply", 0, "")
 	r.noteUnlisted()
 	if r.req.Mode == Plan {
 		return r.write(ctx, nil)
 	}
+	r.progress("apply", 0, "")
 	counts := maps.Clone(r.counts)
 	err := r.store.Apply(ctx, r.module.ID, r.holder, func(ctx context.Context, tx *store.Tx) error {
 		return r.write(ctx, tx)
@@ -140,7 +141,11 @@ func (r *run) noteUnlisted() {
 	}
 	for i := range r.subscriptions.scopes {
 		if s := &r.subscriptions.scopes[i]; !s.listed && s.known > 0 {
-			r.details.warn("%s was not part of this listing; its %d subscriptions were left as they are", s.title(), s.known)
+			left := fmt.Sprintf("its %d subscriptions were left as they are", s.known)
+			if s.known == 1 {
+				left = "its one subscription was left as it is"
+			}
+			r.details.warn("%s was not part of this listing; %s", s.title(), left)
 		}
 	}
 }

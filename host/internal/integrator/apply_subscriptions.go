@@ -19,7 +19,9 @@ func (w *writer) subscriptions(ctx context.Context) error {
 	err := w.eachSubscription(ctx, func(step *subscriptionStep) error {
 		w.subscription(step)
 		if done++; len(w.changes) >= chunk || len(w.rows)+len(w.newRows)+len(w.rowContents) >= chunk {
-			w.progress("apply", done, "")
+			if w.tx != nil {
+				w.progress("apply", done, "")
+			}
 			return w.flush(ctx)
 		}
 		return nil

@@ -33,18 +33,23 @@ const (
 // Change is one change of a plan.
 type Change struct {
 	// Entity and Kind say what happens to what: subscription deactivate.
-	Entity, Kind string
+	Entity string `json:"entity"`
+	Kind   string `json:"kind"`
 	// Key is the distributor's id of it, or another stable name. Name is what a person calls it.
-	Key, Name string
+	Key  string `json:"entity_key"`
+	Name string `json:"name"`
 	// EntityID and CustomerID are our ids, zero as long as there are none.
-	EntityID, CustomerID int64
+	EntityID   int64 `json:"entity_id,omitempty"`
+	CustomerID int64 `json:"customer_id,omitempty"`
 	// Customer is the name of the customer it belongs to.
-	Customer string
+	Customer string `json:"customer,omitempty"`
 	// Before and After hold the fields that differ.
-	Before, After json.RawMessage
-	Reason        string
+	Before json.RawMessage `json:"before,omitempty"`
+	After  json.RawMessage `json:"after,omitempty"`
+	Reason string          `json:"reason"`
 	// Guard is the guard that holds it, with Held saying why; empty when it may be applied.
-	Guard, Held string
+	Guard string `json:"guard,omitempty"`
+	Held  string `json:"held,omitempty"`
 }
 
 // fingerprint identifies what a change would do, to find it again in a later run.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -327,7 +328,7 @@ func problemText(p *Problem) string {
 	case p == nil:
 		return "no reason was given"
 	case p.Hint != "":
-		return p.Message + ". " + p.Hint
+		return strings.TrimRight(p.Message, ".") + ". " + p.Hint
 	default:
 		return p.Message
 	}
