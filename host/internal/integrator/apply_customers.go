@@ -34,7 +34,33 @@ func (w *writer) customers(ctx context.Context) error {
 	if w.tx != nil {
 		w.lookAtCustomers()
 	}
+	w.settle()
 	return nil
+}
+
+// settle gives back the memory of the steps that are done. What is left of them is whose they are, as of any known
+// customer; those whose subscriptions may be elsewhere stay.
+func (r *run) settle() {
+	p := &r.planned
+	elsewhere := r.subscriptions.index != nil && len(r.subscriptions.index.entries) > 0
+	for key, step := range p.byKey {
+		known := p.known[key]
+		known.id, known.customer, known.placed = step.row.ID, 0, 0
+		if step.placed() {
+			known.customer = step.customerID()
+		}
+		if step.row.PlacedCustomerID != nil {
+			known.placed = *step.row.PlacedCustomerID
+		}
+		p.known[key] = known
+		if title := step.title(); r.req.Planned != nil && title != "" {
+			p.titles[key] = title
+		}
+		if !elsewhere || known.customer == 0 || known.customer == known.placed {
+			delete(p.byKey, key)
+		}
+	}
+	p.customers, p.creations, p.gone = nil, nil, nil
 }
 
 // customerChanges writes some steps' mappings and addresses, and the record of their changes.
@@ -42,7 +68,7 @@ func (w *writer) customerChanges(ctx context.Context, steps []*customerStep) err
 	var mappings []store.Mapping
 	var newSites, sites []store.Site
 	for _, step := range steps {
-		for _, c := range step.changes {
+		for _, c := range w.changesOf(step) {
 			c.EntityID, c.CustomerID = step.ids(c)
 			w.record(c)
 		}
@@ -94,7 +120,7 @@ func (w *writer) createCustomers(ctx context.Context) error {
 	}
 	var steps []*customerStep
 	for _, step := range w.planned.creations {
-		if !step.create.held {
+		if !step.create.held() {
 			steps = append(steps, step)
 		}
 	}

@@ -27,7 +27,7 @@ func (r *run) guardCustomers(ctx context.Context) error {
 	p.firstImport = trusted.Customers == nil
 	creations := 0
 	for _, step := range p.creations {
-		if !p.approved[step.creation().fingerprint()] {
+		if !r.approvedCreation(step) {
 			creations++
 		}
 	}
@@ -45,19 +45,9 @@ func (r *run) guardCustomers(ctx context.Context) error {
 	}
 	if hold {
 		for _, step := range p.creations {
-			if !p.approved[step.creation().fingerprint()] {
-				step.create.held = true
+			if !r.approvedCreation(step) {
+				step.create.guard, step.create.why = guard, why
 				r.guarded(guard, why)
-			}
-		}
-	}
-	for _, step := range p.customers {
-		if step.create == nil || !step.create.held {
-			continue
-		}
-		for i := range step.changes {
-			if c := &step.changes[i]; c.Entity == EntityCustomer || c.Entity == EntityMapping {
-				c.Guard, c.Held = guard, why
 			}
 		}
 	}
@@ -75,14 +65,9 @@ func (r *run) guardCustomers(ctx context.Context) error {
 	return nil
 }
 
-// creation gives the change that creates the step's customer.
-func (s *customerStep) creation() *Change {
-	for i := range s.changes {
-		if c := &s.changes[i]; c.Entity == EntityCustomer && c.Kind == kindCreate {
-			return c
-		}
-	}
-	panic("integrator: a step that creates no customer was asked for its creation")
+// approvedCreation reports whether a person let through that the step creates a customer.
+func (r *run) approvedCreation(step *customerStep) bool {
+	return len(r.planned.approved) > 0 && r.planned.approved[r.creation(step).fingerprint()]
 }
 
 // guardSubscriptions goes through the plan once to count what the guards look at, if there is anything that may end.

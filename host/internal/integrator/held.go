@@ -115,7 +115,9 @@ func (w *writer) lookAtCustomers() {
 	}
 	for _, steps := range [][]*customerStep{w.planned.customers, w.planned.gone} {
 		for _, step := range steps {
-			w.before.lookAt(w.before.customers[step.key], w.req.Approve, step.changes)
+			if about := w.before.customers[step.key]; len(about) > 0 {
+				w.before.lookAt(about, w.req.Approve, w.changesOf(step))
+			}
 		}
 	}
 }

@@ -42,7 +42,8 @@ type plan struct {
 
 // customerStep is what happens with one distributor customer. For one that needs nothing it holds only whose it is.
 type customerStep struct {
-	key string
+	// key is its id as it is compared, ref as it was listed.
+	key, ref string
 	// told is what the listing said; nil when it did not have the customer, and once everything is decided.
 	told *sdk.Customer
 	// row is its row as it will be; row.ID is zero for a new one. write: the row has to be written.
@@ -58,7 +59,7 @@ type customerStep struct {
 	create *newCustomer
 	// site is the main site whose address changes; nil if none.
 	site *store.Site
-	// changes are what is recorded, in order.
+	// changes are what is recorded beside the creation and the mapping, which are made when they are needed: see changesOf.
 	changes []Change
 }
 
@@ -67,12 +68,15 @@ type newCustomer struct {
 	name    string
 	address mapping.Address
 	// id is set once it is written.
-	id   int64
-	held bool
+	id int64
+	// guard is the guard that holds it, with why saying why; empty when it may be created.
+	guard, why string
 }
 
+func (c *newCustomer) held() bool { return c.guard != "" }
+
 // placed reports whether subscriptions of this distributor customer have a customer to go to.
-func (s *customerStep) placed() bool { return s.customer != 0 || s.create != nil && !s.create.held }
+func (s *customerStep) placed() bool { return s.customer != 0 || s.create != nil && !s.create.held() }
 
 // customerID gives the customer's id: negative numbers stand for customers that are not written yet.
 func (s *customerStep) customerID() int64 {

@@ -36,8 +36,12 @@ func (r *run) planCustomers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, told := range r.customers.list {
-			r.planCustomer(matcher, told.Customer)
+		for i := range r.customers.list {
+			r.planCustomer(matcher, r.customers.list[i].Customer)
+			if !r.followsAddresses() {
+				// The plan of a first import takes as much memory as the listing. It takes its place bit by bit.
+				r.customers.list[i].Customer = nil
+			}
 		}
 		r.planGone(rows)
 	}
@@ -119,7 +123,7 @@ func (r *run) planCustomer(matcher *mapping.Matcher, told *sdk.Customer) {
 		}}
 		p.byKey[key] = step
 	}
-	step.told = told
+	step.ref, step.told = told.Ref, told
 	p.customers = append(p.customers, step)
 	r.planRow(step)
 
@@ -128,7 +132,7 @@ func (r *run) planCustomer(matcher *mapping.Matcher, told *sdk.Customer) {
 	case mapping.Mapped:
 		step.customer = decision.CustomerID
 	case mapping.SameName:
-		r.planMapping(step, decision.CustomerID, "name", "the names are exactly the same")
+		r.planMapping(step, decision.CustomerID)
 	case mapping.Ambiguous:
 		r.count(CountCustomersAmbiguous, 1)
 		r.details.note("%q (%s) was not mapped: %d customers have exactly this name (%s). Map it by hand.",
@@ -143,6 +147,9 @@ func (r *run) planCustomer(matcher *mapping.Matcher, told *sdk.Customer) {
 	case mapping.Unmatched:
 		r.planUnmatched(matcher, step, decision.Similar)
 	case mapping.EndedUnmatched, mapping.Own: // nobody misses them
+	}
+	if !r.followsAddresses() {
+		step.told = nil
 	}
 }
 
@@ -180,27 +187,17 @@ func (r *run) planRow(step *customerStep) {
 	}
 }
 
-// planMapping maps a distributor customer to a customer that exists, or to one that the plan creates.
-func (r *run) planMapping(step *customerStep, customer int64, origin, reason string) {
-	step.mapAs = origin
-	if customer < 0 {
-		creator := r.planned.creations[-customer-1]
-		step.create = creator.create
-		if told := addressOf(step.told.Address); !step.create.address.Usable() && told.Usable() {
-			step.create.address = told
-			creator.creation().After = r.creationText(step.create)
-		}
-		step.changes = append(step.changes, Change{
-			Entity: EntityMapping, Kind: kindMap, Key: step.told.Ref, Name: step.told.Name, EntityID: step.row.ID,
-			After: jsonText(map[string]any{"distributor_customer": step.told.Ref}), Reason: reason,
-		})
+// planMapping maps a distributor customer to a customer of the same name that exists, or that the plan creates.
+func (r *run) planMapping(step *customerStep, customer int64) {
+	step.mapAs = mappedByName
+	if customer > 0 {
+		step.customer = customer
 		return
 	}
-	step.customer = customer
-	step.changes = append(step.changes, Change{
-		Entity: EntityMapping, Kind: kindMap, Key: step.told.Ref, Name: step.told.Name, EntityID: step.row.ID, CustomerID: customer,
-		After: jsonText(map[string]any{"customer_id": customer, "distributor_customer": step.told.Ref}), Reason: reason,
-	})
+	step.create = r.planned.creations[-customer-1].create
+	if told := addressOf(step.told.Address); !step.create.address.Usable() && told.Usable() {
+		step.create.address = told
+	}
 }
 
 // planUnmatched follows the module's policy for a customer nobody's name matches.
@@ -223,16 +220,51 @@ func (r *run) planUnmatched(matcher *mapping.Matcher, step *customerStep, simila
 	r.planned.creations = append(r.planned.creations, step)
 	// Another distributor customer with exactly this name is the same customer, in this run as in the next.
 	matcher.Add(mapping.Customer{ID: step.create.id, Name: told.Name, Active: true})
-	step.mapAs = "created"
-	step.changes = append(step.changes,
-		Change{
-			Entity: EntityCustomer, Kind: kindCreate, Key: told.Ref, Name: told.Name, Customer: told.Name,
-			After: r.creationText(step.create), Reason: "no customer has exactly this name",
-		},
-		Change{
-			Entity: EntityMapping, Kind: kindMap, Key: told.Ref, Name: told.Name, EntityID: step.row.ID,
-			After: jsonText(map[string]any{"distributor_customer": told.Ref}), Reason: "the customer was created from it",
-		})
+	step.mapAs = mappedByCreation
+}
+
+// The origins of mappings that runs make.
+const (
+	mappedByName     = "name"
+	mappedByCreation = "created"
+)
+
+// changesOf gives what is recorded of a step, in order.
+func (r *run) changesOf(step *customerStep) []Change {
+	if step.mapAs == "" {
+		return step.changes
+	}
+	var made []Change
+	if step.mapAs == mappedByCreation {
+		made = append(made, r.creation(step))
+	}
+	after := map[string]any{"distributor_customer": step.ref}
+	if step.customer > 0 {
+		after["customer_id"] = step.customer
+	}
+	mapped := Change{
+		Entity: EntityMapping, Kind: kindMap, Key: step.ref, Name: step.row.Name, EntityID: step.row.ID, CustomerID: step.customer,
+		After: jsonText(after), Reason: "the names are exactly the same",
+	}
+	if step.mapAs == mappedByCreation {
+		mapped.Reason = "the customer was created from it"
+	}
+	if step.create != nil {
+		mapped.Guard, mapped.Held = step.create.guard, step.create.why
+	}
+	at := slices.IndexFunc(step.changes, func(c Change) bool { return c.Entity == EntitySite })
+	if at < 0 {
+		at = len(step.changes)
+	}
+	return slices.Concat(step.changes[:at], append(made, mapped), step.changes[at:])
+}
+
+// creation gives the change that creates the step's customer.
+func (r *run) creation(step *customerStep) Change {
+	return Change{
+		Entity: EntityCustomer, Kind: kindCreate, Key: step.ref, Name: step.row.Name, Customer: step.row.Name,
+		After: r.creationText(step.create), Reason: "no customer has exactly this name", Guard: step.create.guard, Held: step.create.why,
+	}
 }
 
 // creationText says what a created customer will be.
