@@ -135,6 +135,7 @@ func (i *Integrator) now() time.Time {
 // Run makes one run, start to finish. The report is complete whenever it is not nil; the error says why the run failed,
 // was cancelled or could not start.
 func (i *Integrator) Run(ctx context.Context, req Request) (*Report, error) {
+	defer lean()()
 	r, err := i.open(ctx, req)
 	if err != nil {
 		return nil, err
