@@ -195,7 +195,7 @@ func badRuns() map[string]badRun {
 			effect: together(all, []string{"subscriptions s-backup active: 1 -> 0", "subscriptions s-backup deactivated_at: null -> set"}),
 		},
 		"all agreements empty": {
-			faults: at(prismsim.Tenants, prismsim.Fault{Kind: prismsim.FaultEmpty}), outcome: "held", effect: ofCustomers,
+			faults: at(prismsim.Tenants, prismsim.Fault{Kind: prismsim.FaultEmpty}), code: 4, outcome: "held", effect: ofCustomers,
 			says: []string{"empty-listing: the distributor listed no"},
 		},
 		"no customer at all": {
@@ -204,7 +204,7 @@ func badRuns() map[string]badRun {
 		},
 		"no customer, known agreements": {
 			settings: []string{`contract_agreement_ids = ["a-microsoft", "a-backup"]`, `customers_from_tenants = false`},
-			faults:   at(prismsim.Customers, prismsim.Fault{Kind: prismsim.FaultEmpty}), outcome: "held",
+			faults:   at(prismsim.Customers, prismsim.Fault{Kind: prismsim.FaultEmpty}), code: 4, outcome: "held",
 			effect: together(ofMicrosoft, ofBackup), says: []string{"empty-listing: the distributor listed no"},
 		},
 	}

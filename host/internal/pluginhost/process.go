@@ -184,6 +184,13 @@ func (p *Process) callError(ctx context.Context, call string, err error) error {
 	case codes.Unimplemented:
 		return sdk.Errorf(sdk.ClassUnsupported, "plugin %q does not offer %s", name, call)
 	case codes.DeadlineExceeded:
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= 0 {
+			// The caller's own time is over; gRPC's clock may be a little ahead of its context.
+			<-ctx.Done()
+			if cause := context.Cause(ctx); !errors.Is(cause, errStartTimeout) {
+				return fmt.Errorf("plugin %q: %s: %w", name, call, cause)
+			}
+		}
 		return fail(CodeHangs, "Run it again; if it happens again, report it to the plugin's vendor.",
 			"plugin %q did not answer %s in time", name, call)
 	case codes.Canceled:
