@@ -13,7 +13,7 @@ database {
 }
 
 plugins {
-  directory = "plugins"       # holds tallyman-plugin-<name>
+  directory = "bin/plugins"   # holds tallyman-plugin-<name>; default: the folder plugins beside the tallyman program
   lock_file = "tallyman.lock" # written by "tallyman plugin lock"; only what it lists may run
 }
 

@@ -1,4 +1,5 @@
-# The least that works: one tenant, one distributor. The database is tallyman.db beside this file.
+# The least that works: one tenant, one distributor. The database is tallyman.db beside this file, and the
+# plugins are in the folder plugins beside the tallyman program.
 
 tenant "acme" {
   module "rhipe" {

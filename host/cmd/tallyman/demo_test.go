@@ -3,6 +3,9 @@
 package main_test
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/tallymanhq/tallyman/plugins/rhipe/prismsim"
@@ -44,6 +47,27 @@ func TestThreeDays(t *testing.T) {
 			t.Errorf("a subscription of the agreement whose answer was cut short was deactivated: %+v", s)
 		}
 	}
+}
+
+// TestTheLeastConfiguration takes configs/minimal.hcl as it is: the plugins are found beside the program.
+func TestTheLeastConfiguration(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, prismsim.Demo())
+	for _, name := range []string{"tallyman.lock", "tallyman.hcl"} {
+		if err := os.Remove(filepath.Join(p.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	least, err := os.ReadFile("../../../configs/minimal.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write("tallyman.hcl", string(least))
+	p.run(0, "plugin", "lock")
+	if out := p.run(0, "config", "check"); !strings.Contains(out, "1 tenant, 1 module") {
+		t.Errorf("config check: %s", out)
+	}
+	p.run(0, "config", "show", "acme/rhipe")
 }
 
 // counts checks counts of a report.

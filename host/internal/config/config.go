@@ -12,6 +12,8 @@ package config
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/tallymanhq/tallyman/host/internal/reconcile"
@@ -42,7 +44,7 @@ type Database struct {
 
 // Plugins says where plugins are and which may run. Both paths are absolute after Load.
 type Plugins struct {
-	// Directory holds the binaries. Default "plugins".
+	// Directory holds the binaries. Default the folder "plugins" beside the program's own file.
 	Directory string `koanf:"directory" check:"filled"`
 	// LockFile lists their checksums. Default "tallyman.lock".
 	LockFile string `koanf:"lock_file" check:"filled"`
@@ -142,10 +144,23 @@ type Guards struct {
 func defaults() Config {
 	return Config{
 		Database: Database{URL: NewSecret("sqlite:tallyman.db")},
-		Plugins:  Plugins{Directory: "plugins", LockFile: "tallyman.lock"},
+		Plugins:  Plugins{Directory: besideProgram("plugins"), LockFile: "tallyman.lock"},
 		Log:      Log{Level: "warn"},
 		Runs:     Runs{Lease: time.Minute, Timeout: 2 * time.Hour},
 	}
+}
+
+// besideProgram gives a path in the folder of the program's own file, symbolic links followed. Where that is not known the
+// path stays as it is, and is taken from the configuration's folder.
+func besideProgram(name string) string {
+	program, err := os.Executable()
+	if err != nil {
+		return name
+	}
+	if real, err := filepath.EvalSymlinks(program); err == nil {
+		program = real
+	}
+	return filepath.Join(filepath.Dir(program), name)
 }
 
 // defaultTenant gives a tenant that sets nothing.

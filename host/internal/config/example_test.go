@@ -82,7 +82,7 @@ func TestTheExampleHasEverySettingWithItsDefault(t *testing.T) {
 	t.Parallel()
 	example, minimal := values(load(t, "example.hcl")), values(load(t, "minimal.hcl"))
 	// What has no default that could be written.
-	told := map[string]string{"tenant.acme.display_name": "Acme IT", "tenant.acme.module.rhipe.schedule.daily_at": "02:15"}
+	told := map[string]string{"plugins.directory": "bin/plugins", "tenant.acme.display_name": "Acme IT", "tenant.acme.module.rhipe.schedule.daily_at": "02:15"}
 	if len(example) < 25 || len(example) != len(minimal) {
 		t.Fatalf("%d and %d settings", len(example), len(minimal))
 	}

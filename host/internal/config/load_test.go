@@ -158,7 +158,7 @@ func TestWhatNobodySetsHasItsDefault(t *testing.T) {
   module "rhipe" {}
 }`)
 	if c.Database.URL.Reveal() != "sqlite:tallyman.db" || c.Log.Level != "warn" || c.Runs != (Runs{time.Minute, 2 * time.Hour}) ||
-		c.Plugins != (Plugins{filepath.Join(c.Dir, "plugins"), filepath.Join(c.Dir, "tallyman.lock")}) {
+		c.Plugins != (Plugins{filepath.Join(filepath.Dir(program(t)), "plugins"), filepath.Join(c.Dir, "tallyman.lock")}) {
 		t.Errorf("the defaults are %+v", c)
 	}
 	acme := c.Tenants[0]
@@ -397,4 +397,17 @@ func TestAThousandTenantsAreRead(t *testing.T) {
 	if len(c.Tenants) != 1000 || !c.Tenants[999].Modules[0].Schedule.On() {
 		t.Errorf("%d tenants", len(c.Tenants))
 	}
+}
+
+// program gives this program's own file.
+func program(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err == nil {
+		path, err = filepath.EvalSymlinks(path)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

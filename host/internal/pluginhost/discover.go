@@ -19,6 +19,9 @@ const filePrefix = "tallyman-plugin-"
 
 var pluginName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
 
+// whereHint is for a directory without plugins.
+const whereHint = "Set plugins.directory to where they are (make build puts them into bin/plugins)."
+
 // Installed is a plugin in the plugins directory. Nothing of it has been run or checked.
 type Installed struct {
 	// Name is the plugin's: "rhipe".
@@ -44,8 +47,7 @@ func Discover(dir string) ([]Installed, []error) {
 	}
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, []error{fail(CodeNotFound, "Make the directory and put the plugins' files into it.",
-			"the plugins directory %s does not exist", dir)}
+		return nil, []error{fail(CodeNotFound, whereHint, "the plugins directory %s does not exist", dir)}
 	}
 	if err != nil {
 		return nil, []error{fail(CodeNotFound, "", "the plugins directory cannot be read").because(err)}
@@ -83,7 +85,8 @@ func Discover(dir string) ([]Installed, []error) {
 	return found, problems
 }
 
-// Find gives one plugin of a directory. Its error has CodeNotFound and names those that are there.
+// Find gives one plugin of a directory. Its error has CodeNotFound and names those that are there, or says that there is no
+// such directory.
 func Find(dir, name string) (Installed, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -95,6 +98,9 @@ func Find(dir, name string) (Installed, error) {
 	}
 	hint := fmt.Sprintf("Put its file there under the name %s.", FileName(name))
 	found, _ := Discover(dir)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return Installed{}, fail(CodeNotFound, whereHint, "no plugin %q: the plugins directory %s does not exist", name, dir)
+	}
 	if len(found) > 0 {
 		names := make([]string, len(found))
 		for i, in := range found {

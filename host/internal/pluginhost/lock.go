@@ -92,7 +92,7 @@ func (l *LockFile) SHA256(name string) ([]byte, error) {
 
 // Lock starts the named plugins (all that are installed, if none is named), asks each who it is, and writes their sums
 // to the lock file. Other entries, and sums for other platforms of the same version, are kept. Nothing is written
-// unless all could be locked. It gives what was locked, by name.
+// unless all could be locked, and an empty directory is an error with CodeNotFound. It gives what was locked, by name.
 func Lock(ctx context.Context, dir, lockfile string, spec Spec, names ...string) (map[string]LockedPlugin, error) {
 	lock, err := ReadLock(lockfile)
 	if err != nil {
@@ -105,6 +105,9 @@ func Lock(ctx context.Context, dir, lockfile string, spec Spec, names ...string)
 		}
 		for _, in := range installed {
 			names = append(names, in.Name)
+		}
+		if len(names) == 0 {
+			return nil, fail(CodeNotFound, whereHint, "there are no plugins in %s", dir)
 		}
 	}
 	done := map[string]LockedPlugin{}

@@ -62,6 +62,25 @@ func TestPluginsAreFoundByTheirFileNames(t *testing.T) {
 	}
 }
 
+func TestWithoutPluginsThereIsNothingToLock(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, LockFileName)
+	for where, want := range map[string]string{dir: "there are no plugins in " + dir, filepath.Join(dir, "nowhere"): "does not exist"} {
+		_, err := Lock(t.Context(), where, file, Spec{HostVersion: "1.0.0"})
+		if codeOf(err) != CodeNotFound || !strings.Contains(err.Error(), want) {
+			t.Errorf("lock %s: %v", where, err)
+		}
+		if _, err := os.Stat(file); err == nil {
+			t.Errorf("lock %s wrote a file", where)
+		}
+	}
+	if _, err := Find(filepath.Join(dir, "nowhere"), "good"); err == nil || !strings.Contains(err.Error(), "nowhere does not exist") ||
+		!strings.Contains(hintOf(err), "Set plugins.directory") {
+		t.Errorf("find: %v, %s", err, hintOf(err))
+	}
+}
+
 func TestALockedPluginRunsUntilItChanges(t *testing.T) {
 	t.Parallel()
 	dir := pluginsDir(t, "good", "other")
