@@ -5,7 +5,9 @@ package sdk
 import (
 	"cmp"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"html"
 	"net/url"
 	"slices"
 	"strings"
@@ -68,13 +70,16 @@ func (r *redactor) error(err error) *Error {
 	return &clean
 }
 
-// secretForms gives the ways in which a secret turns up in messages: as it is, in a URL, in JSON and in base64, there
+// secretForms gives the ways in which a secret turns up in messages: as it is, in a URL, in JSON, in HTML, in hexadecimal and in base64, there
 // also as a part of something longer such as "Basic base64(id:secret)".
 func secretForms(value string) []string {
 	if len(value) < minSecret {
 		return nil
 	}
-	forms := []string{value, url.QueryEscape(value), url.PathEscape(value)}
+	hexadecimal := hex.EncodeToString([]byte(value))
+	forms := []string{
+		value, url.QueryEscape(value), url.PathEscape(value), html.EscapeString(value), hexadecimal, strings.ToUpper(hexadecimal),
+	}
 	if quoted, err := json.Marshal(value); err == nil {
 		forms = append(forms, string(quoted[1:len(quoted)-1]))
 	}

@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"net/url"
 	"strings"
 	"sync"
@@ -370,6 +372,7 @@ func TestSecretSettingsLeaveThePluginNowhere(t *testing.T) {
 	}
 	forms := []string{
 		secretText, url.QueryEscape(secretText), url.PathEscape(secretText), string(quoted), fmt.Sprintf("%q", secretText),
+		hex.EncodeToString([]byte(secretText)), html.EscapeString(secretText),
 		base64.StdEncoding.EncodeToString([]byte(secretText)), base64.URLEncoding.EncodeToString([]byte(secretText)),
 		base64.StdEncoding.EncodeToString([]byte("id:" + secretText)), base64.StdEncoding.EncodeToString([]byte("i:" + secretText + "!")),
 		base64.RawURLEncoding.EncodeToString([]byte("{" + secretText)),

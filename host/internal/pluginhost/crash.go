@@ -67,7 +67,7 @@ func (e *CrashError) Code() string { return CodeCrashed }
 func (e *CrashError) Hint() string {
 	switch {
 	case e.Record.OOMHint:
-		return "It looks as if memory ran out. Give the machine more memory or run fewer modules at a time."
+		return "Something outside killed the process, most often the system because memory ran out. If so, give the machine more memory or run fewer modules at a time."
 	case e.Record.Signal != "":
 		return "Something outside ended the process: a person, a service manager or a limit. Run it again."
 	default:

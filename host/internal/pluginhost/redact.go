@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"html"
 	"net/url"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ const (
 )
 
 // redactor hides secrets in what a plugin says, in the forms in which they get out: as they are, escaped for a URL,
-// in JSON, in base64 (alone or in the middle of something longer, as in an Authorization header) and in hexadecimal.
+// in JSON, in HTML, in base64 (alone or in the middle of something longer, as in an Authorization header) and in hexadecimal.
 type redactor struct {
 	mu       sync.RWMutex
 	secrets  []string
@@ -76,7 +77,7 @@ func formsOf(secret string) []string {
 	sum := hex.EncodeToString([]byte(secret))
 	forms := []string{
 		secret, url.QueryEscape(secret), url.PathEscape(secret), strings.ToLower(url.QueryEscape(secret)),
-		strings.Trim(string(quoted), `"`), strings.Trim(strings.TrimSpace(plain.String()), `"`), sum, strings.ToUpper(sum),
+		strings.Trim(string(quoted), `"`), strings.Trim(strings.TrimSpace(plain.String()), `"`), sum, strings.ToUpper(sum), html.EscapeString(secret),
 	}
 	for _, e := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 		forms = append(forms, e.EncodeToString([]byte(secret)), strings.TrimRight(e.EncodeToString([]byte(secret)), "="))

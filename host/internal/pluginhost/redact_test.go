@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"html"
 	"net/url"
 	"strings"
 	"testing"
@@ -30,6 +31,7 @@ func TestEveryFormOfASecretIsHidden(t *testing.T) {
 			"path":      url.PathEscape(secret),
 			"json":      strings.Trim(string(quoted), `"`),
 			"hex":       hex.EncodeToString([]byte(secret)),
+			"html":      html.EscapeString(secret),
 			"base64":    base64.StdEncoding.EncodeToString([]byte(secret)),
 			"rawbase64": base64.RawURLEncoding.EncodeToString([]byte(secret)),
 		}
