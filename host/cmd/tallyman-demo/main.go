@@ -72,8 +72,8 @@ func run(ctx context.Context, root string) error {
 func (d *demo) setUp() {
 	d.title("Before the first day", "The MSP \"Acme IT\" has customers of its own, and resells through Rhipe.",
 		"A simulator answers for PRISM, Rhipe's portal. Each command is the real program, with the real plugin process.")
-	d.tallyman("config", "check")
 	d.tallyman("plugin", "lock")
+	d.tallyman("config", "check")
 	d.tallyman("customers", "import", customers, "--tenant", "acme")
 	d.tallyman("test", "acme/rhipe")
 }
@@ -168,9 +168,9 @@ func (d *demo) farewell() {
 	} {
 		fmt.Printf("  bin/tallyman --config %s %s\n", configFile, quoted(args))
 	}
-	d.note("\nOr go on against the simulator, with the demonstration's own (public) credentials:")
-	fmt.Printf("  bin/prismsim -day 3 -listen 127.0.0.1:8085 &\n  export PRISM_URL=http://127.0.0.1:8085\n"+
-		"  export RHIPE_CLIENT_ID=%s\n  export RHIPE_CLIENT_SECRET=%s\n  bin/tallyman --config %s sync acme/rhipe\n",
+	d.note("\nOr go on to day 4, when the answer is whole again, with the demonstration's own (public) credentials:")
+	fmt.Printf("  bin/prismsim -day 4 -listen 127.0.0.1:8085 &\n  export PRISM_URL=http://127.0.0.1:8085\n"+
+		"  export RHIPE_CLIENT_ID=%s\n  export RHIPE_CLIENT_SECRET=%s\n  bin/tallyman --config %s sync acme/rhipe\n  kill %%1   # stop the simulator\n",
 		prismsim.DemoClientID, prismsim.DemoClientSecret, configFile)
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/tallymanhq/tallyman/plugins/rhipe/prismsim"
 )
 
-// TestThreeDays is the story that "make run" tells.
+// TestThreeDays is the story that "make run" tells, and the day after on which it lets its reader go on.
 func TestThreeDays(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, prismsim.Demo(), `customers {
@@ -37,7 +37,7 @@ func TestThreeDays(t *testing.T) {
 	})
 	p.sync("no_change")
 
-	if err := p.sim.SetDay(prismsim.DemoDays); err != nil {
+	if err := p.sim.SetDay(3); err != nil {
 		t.Fatal(err)
 	}
 	third := p.sync("warning")
@@ -47,6 +47,12 @@ func TestThreeDays(t *testing.T) {
 			t.Errorf("a subscription of the agreement whose answer was cut short was deactivated: %+v", s)
 		}
 	}
+
+	if err := p.sim.SetDay(prismsim.DemoDays); err != nil {
+		t.Fatal(err)
+	}
+	fourth := p.sync("succeeded")
+	p.counts(fourth, map[string]int{"subscriptions_updated": 1, "subscriptions_deactivated": 1})
 }
 
 // TestTheLeastConfiguration takes configs/minimal.hcl as it is: the plugins are found beside the program.

@@ -22,15 +22,16 @@ const (
 )
 
 // DemoDays is the number of days the world of [Demo] lives through.
-const DemoDays = 3
+const DemoDays = 4
 
 func demoTenantID(n string) string { return "7e4a" + n + demoTenantSuffix }
 func demoSubID(n string) string    { return "50b5" + n + demoSubSuffix }
 
-// Demo returns a small distributor with three days in its life: on day 1 it is
+// Demo returns a small distributor with four days in its life: on day 1 it is
 // as it is; on day 2 quantities have changed, a subscription was added, one was
 // deleted and a customer renamed; on day 3 the answer for one contract
-// agreement is cut short, while both agreements have changed a little.
+// agreement is cut short, while both agreements have changed a little; on day 4
+// nothing has changed and the answer is whole again.
 func Demo() *World {
 	w := NewWorld(Customer{ID: "0a0a0000-2d3e-e811-8130-000d3a6600a1", Name: "Harbourside IT Pty Ltd", Address: Address{
 		Street1: "2 Quay Street", City: "Sydney", State: "NSW", Postcode: "2000", Country: "Australia", CountryISOCode: "AU",
@@ -91,7 +92,7 @@ func Demo() *World {
 	}
 
 	w.base = w.snapshot().(*worldState)
-	w.days = []demoDay{{}, {edit: demoDay2}, {edit: demoDay3, faults: []Fault{{Endpoint: Tenants, ID: DemoAgreementBackup, Kind: FaultCut}}}}
+	w.days = []demoDay{{}, {edit: demoDay2}, {edit: demoDay3, faults: []Fault{{Endpoint: Tenants, ID: DemoAgreementBackup, Kind: FaultCut}}}, {edit: demoDay4}}
 	return w
 }
 
@@ -116,3 +117,6 @@ func demoDay3(w *World) {
 	w.SetQuantity(demoSubID("0203"), 26)
 	w.RemoveTenant(demoTenantID("0061"))
 }
+
+// demoDay4 changes nothing but the date.
+func demoDay4(w *World) { w.SetToday(time.Date(2025, time.March, 17, 0, 0, 0, 0, time.UTC)) }

@@ -218,7 +218,7 @@ func TestDemo(t *testing.T) {
 	if added != 1 || gone != 1 || changed != 2 || first.customers[prismsim.DemoBlueGum] == second.customers[prismsim.DemoBlueGum] {
 		t.Errorf("day 2: %d added, %d gone, %d changed, %q", added, gone, changed, second.customers[prismsim.DemoBlueGum])
 	}
-	if err := c.s.SetDay(prismsim.DemoDays); err != nil {
+	if err := c.s.SetDay(3); err != nil {
 		t.Fatal(err)
 	}
 	if a := c.get("/api/v2/contractagreements/" + prismsim.DemoAgreementBackup + "/tenants"); a.status != 200 || json.Valid(a.body) {
@@ -226,6 +226,16 @@ func TestDemo(t *testing.T) {
 	}
 	if a := c.get("/api/v2/contractagreements/" + prismsim.DemoAgreementMicrosoft + "/tenants"); a.status != 200 || !json.Valid(a.body) {
 		t.Errorf("day 3: %d %s", a.status, a.body)
+	}
+	if err := c.s.SetDay(prismsim.DemoDays); err != nil {
+		t.Fatal(err)
+	}
+	if a := c.get("/api/v2/contractagreements/" + prismsim.DemoAgreementBackup + "/tenants"); a.status != 200 || !json.Valid(a.body) {
+		t.Errorf("day 4: %d %s", a.status, a.body)
+	}
+	// As on day 3, with what was cut off then: the tenant of one subscription is gone.
+	if last := c.readAll(); len(last.quantities) != len(second.quantities)-1 || len(last.customers) != len(second.customers) {
+		t.Errorf("day 4: %d subscriptions, %d customers", len(last.quantities), len(last.customers))
 	}
 	if err := c.s.SetDay(prismsim.DemoDays + 1); err == nil {
 		t.Error("there is a day more")

@@ -41,7 +41,7 @@ func main() {
 // options are what the flags say.
 type options struct {
 	listen, data, clientID, secretFile, certificate string
-	tls, control, printConfig                       bool
+	tls, control, printConfig, verbose              bool
 	subscriptions, customers, day                   int
 	seed                                            uint64
 }
@@ -73,11 +73,12 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.IntVar(&o.subscriptions, "subscriptions", 1000, "subscriptions of generated data, add-ons included")
 	f.IntVar(&o.customers, "customers", 0, "customers of generated data; 0 is one for each twenty subscriptions")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of generated data")
-	f.IntVar(&o.day, "day", 1, "day the data is on, from 1")
+	f.IntVar(&o.day, "day", 1, "day the data is on, from 1; the demonstration's has days 1 to 4")
 	f.BoolVar(&o.control, "control", false, "open the control endpoint to callers on this machine")
 	f.StringVar(&o.clientID, "client-id", prismsim.DemoClientID, "client `id` that is let in")
 	f.StringVar(&o.secretFile, "client-secret-file", "", "`file` that holds the client secret; by default the demonstration's secret")
 	f.BoolVar(&o.printConfig, "print-config", false, "print the module block that points tallyman here")
+	f.BoolVar(&o.verbose, "verbose", false, "log every call")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
@@ -143,7 +144,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return exitUsage
 	}
-	logger := hclog.New(&hclog.LoggerOptions{Name: "prismsim", Level: hclog.Debug, Output: stderr})
+	level := hclog.Info
+	if o.verbose {
+		level = hclog.Debug
+	}
+	logger := hclog.New(&hclog.LoggerOptions{Name: "prismsim", Level: level, Output: stderr})
 	if err := o.serve(ctx, logger, stdout); err != nil {
 		_, _ = fmt.Fprintf(stderr, "prismsim: %v\n", err)
 		return exitFailed

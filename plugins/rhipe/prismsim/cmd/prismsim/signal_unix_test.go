@@ -16,7 +16,7 @@ import (
 func TestCommandEndsOnASignal(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
-		p := startCommand(t)
+		p := startCommand(t, "-verbose")
 		p.customers(t, prismsim.DemoClientSecret)
 		if err := p.cmd.Process.Signal(signal); err != nil {
 			t.Fatal(err)
