@@ -151,17 +151,14 @@ func (s *subscriptionListing) conclude(result pluginhost.Result) error {
 }
 
 // findRemoved finds what the distributor said was removed, as far as a scope says so that was read completely. A
-// subscription of several items is removed with all of them.
+// subscription of several items is removed with all of them, whether or not it had items all along.
 func (s *subscriptionListing) findRemoved(ctx context.Context, r *run) error {
 	s.removed = map[uint64]bool{}
 	for _, told := range s.removals {
 		if !s.scopes[told.scope].complete {
 			continue
 		}
-		if hash := hashKey(told.key); s.index.find(hash, 0) >= 0 {
-			s.removed[hash] = true
-			continue
-		}
+		s.removed[hashKey(told.key)] = true
 		items, err := r.store.ItemKeyHashes(ctx, r.module.ID, told.key)
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
+	"github.com/tallymanhq/tallyman/host/internal/reconcile"
 	distributorv1 "github.com/tallymanhq/tallyman/proto/distributor/v1"
 	"github.com/tallymanhq/tallyman/sdk"
 )
@@ -237,4 +238,12 @@ func TestARemovedSubscriptionIsRemovedWithItsItems(t *testing.T) {
 	r.wants(r.sync(), NoChange, nil)
 	r.fake.subscriptions.scopes[0].removed = []string{"U2", "nobody"}
 	r.wants(r.sync(), Succeeded, map[string]int{CountDeactivated: 1})
+	// One that was a record of its own before it had items.
+	r.fake.lists(customers, sub("U3", "c1", "1"))
+	r.sync()
+	r.fake.lists(customers, sub("U3", "c1", "", items))
+	r.sync()
+	r.fake.lists(customers)
+	r.fake.subscriptions.scopes[0].removed = []string{"U3"}
+	r.wants(r.sync(override(reconcile.GuardEmptyListing)), Succeeded, map[string]int{CountDeactivated: 3})
 }
