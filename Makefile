@@ -71,7 +71,7 @@ fmt:
 
 ## tidy: fail if go.mod or go.sum would be changed by "go mod tidy"
 tidy:
-	$(GO) mod tidy -diff
+	@out=$$($(GO) mod tidy -diff) || { echo "$$out" | head -40; echo 'go.mod or go.sum is not tidy: run "go mod tidy"'; exit 1; }
 
 ## generate: make the Go code of the contract anew
 generate:
