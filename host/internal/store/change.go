@@ -34,6 +34,8 @@ type ChangeFilter struct {
 	// AfterID is the last id of the page before.
 	AfterID int64
 	Limit   int
+	// Total, if it is not nil, takes how many there are without the limit.
+	Total *int
 }
 
 // ChangeRow is a change as it is listed.
@@ -72,8 +74,7 @@ func (s *Store) Changes(ctx context.Context, filter ChangeFilter) ([]ChangeRow, 
 	if filter.AfterID != 0 {
 		query.Where(beyond, filter.AfterID)
 	}
-	limit(query, filter.Limit)
-	err := query.Scan(ctx, &list)
+	err := page(ctx, query, filter.Limit, filter.Total, &list)
 	return list, s.fail(ctx, "list changes", err)
 }
 

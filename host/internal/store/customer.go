@@ -70,6 +70,8 @@ type CustomerFilter struct {
 	// Name is the exact name, Search any part of it.
 	Name, Search string
 	Limit        int
+	// Total, if it is not nil, takes how many there are without the limit.
+	Total *int
 }
 
 // CustomerRow is a customer as it is listed.
@@ -110,8 +112,7 @@ func (s *Store) CustomerRows(ctx context.Context, filter CustomerFilter) ([]Cust
 		query.Where("c.name = ?", clean(filter.Name))
 	}
 	whereMatches(query, filter.Search, "c.name")
-	limit(query, filter.Limit)
-	err := query.Scan(ctx, &list)
+	err := page(ctx, query, filter.Limit, filter.Total, &list)
 	return list, s.fail(ctx, "list customers", err)
 }
 

@@ -126,6 +126,8 @@ type MappingFilter struct {
 	// Search is any part of either name or of the distributor's id.
 	Search string
 	Limit  int
+	// Total, if it is not nil, takes how many there are without the limit.
+	Total *int
 }
 
 // MappingRow is a distributor customer with its mapping, if it has one.
@@ -174,9 +176,19 @@ func (s *Store) MappingRows(ctx context.Context, filter MappingFilter) ([]Mappin
 		query.Where("(d.gone_at IS NULL OR m.id IS NOT NULL)")
 	}
 	whereMatches(query, filter.Search, "d.name", "d.ref", "c.name")
-	limit(query, filter.Limit)
-	err := query.Scan(ctx, &list)
+	err := page(ctx, query, filter.Limit, filter.Total, &list)
 	return list, s.fail(ctx, "list mappings", err)
+}
+
+// MappingOf gives the mapping of a distributor customer, or nil if it is not mapped.
+func (s *Store) MappingOf(ctx context.Context, moduleID, distributorCustomerID int64) (*Mapping, error) {
+	var mapping Mapping
+	err := s.read.NewSelect().Model(&mapping).Where("module_id = ?", moduleID).
+		Where("distributor_customer_id = ?", distributorCustomerID).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return &mapping, s.fail(ctx, "read a mapping", err)
 }
 
 // AddMapping maps a distributor customer by hand. It gives a *ConflictError if it is mapped already.
@@ -186,7 +198,7 @@ func (s *Store) AddMapping(ctx context.Context, moduleID, distributorCustomerID,
 		if h.mapping != nil {
 			return &ConflictError{
 				Message: fmt.Sprintf("%q is already mapped to customer #%d", h.row.Name, h.mapping.CustomerID),
-				Next:    "Remove that mapping first, or change it.",
+				Next:    "Remove that mapping first, or add --change.",
 			}
 		}
 		customer, err := s.customer(ctx, h.tx, h.row.TenantID, customerID)

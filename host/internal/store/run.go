@@ -67,9 +67,13 @@ type RunFilter struct {
 	CustomerID int64
 	Outcomes   []string
 	Mode       string
+	// Waiting gives only runs that still hold changes for a person to decide about.
+	Waiting bool
 	// BeforeID is the last id of the page before.
 	BeforeID int64
 	Limit    int
+	// Total, if it is not nil, takes how many there are without the limit.
+	Total *int
 }
 
 // Runs gives runs, newest first.
@@ -84,15 +88,32 @@ func (s *Store) Runs(ctx context.Context, filter RunFilter) ([]Run, error) {
 	if len(filter.Outcomes) > 0 {
 		query.Where("run.outcome IN (?)", bun.List(filter.Outcomes))
 	}
+	if filter.Waiting {
+		query.Where("EXISTS (SELECT 1 FROM changes h WHERE h.run_id = run.id AND h.status = 'held')")
+	}
 	if filter.Mode != "" {
 		query.Where("run.mode = ?", filter.Mode)
 	}
 	if filter.BeforeID != 0 {
 		query.Where("run.id < ?", filter.BeforeID)
 	}
-	limit(query, filter.Limit)
-	err := query.Scan(ctx)
+	err := page(ctx, query, filter.Limit, filter.Total)
 	return list, s.fail(ctx, "list runs", err)
+}
+
+// HeldByRun gives how many changes each run still holds. Runs that hold none are left out.
+func (s *Store) HeldByRun(ctx context.Context) (map[int64]int, error) {
+	var rows []struct {
+		RunID int64
+		N     int
+	}
+	err := s.read.NewSelect().Table("changes").ColumnExpr("run_id, count(*) AS n").
+		Where("status = 'held'").Where("run_id IS NOT NULL").Where("module_id IS NOT NULL").Group("run_id").Scan(ctx, &rows)
+	held := make(map[int64]int, len(rows))
+	for _, row := range rows {
+		held[row.RunID] = row.N
+	}
+	return held, s.fail(ctx, "count held changes", err)
 }
 
 // LastRun gives the newest run of a module that has ended, or nil.
@@ -162,10 +183,17 @@ func whereID(query *bun.SelectQuery, column string, id int64) {
 	}
 }
 
-func limit(query *bun.SelectQuery, n int) {
-	if n > 0 {
-		query.Limit(int64(n))
+// page reads at most limit rows of a query, all if it is zero. Total, if it is not nil, takes how many there are.
+func page(ctx context.Context, query *bun.SelectQuery, limit int, total *int, dest ...any) error {
+	if limit > 0 {
+		query.Limit(int64(limit))
 	}
+	if total == nil {
+		return query.Scan(ctx, dest...)
+	}
+	n, err := query.ScanAndCount(ctx, dest...)
+	*total = int(n)
+	return err
 }
 
 // oneRow makes sure that a statement changed one row.

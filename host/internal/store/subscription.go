@@ -167,6 +167,8 @@ type SubscriptionFilter struct {
 	// AfterID is the last id of the page before.
 	AfterID int64
 	Limit   int
+	// Total, if it is not nil, takes how many there are without the limit.
+	Total *int
 }
 
 // SubscriptionRow is a subscription as it is listed.
@@ -198,7 +200,6 @@ func (s *Store) SubscriptionRows(ctx context.Context, filter SubscriptionFilter)
 		query.Where("s.id > ?", filter.AfterID)
 	}
 	whereMatches(query, filter.Search, "s.name", "s.sku", "s.ref", "c.name")
-	limit(query, filter.Limit)
-	err := query.Scan(ctx, &list)
+	err := page(ctx, query, filter.Limit, filter.Total, &list)
 	return list, s.fail(ctx, "list subscriptions", err)
 }
