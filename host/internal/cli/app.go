@@ -114,7 +114,7 @@ func (a *app) knownTenant(name string) error {
 			return nil
 		}
 	}
-	return usagef("there is no tenant %q in the configuration; see \"tallyman tenant list\"", name)
+	return usagef("there is no tenant %q in the configuration; %s", name, likeTenant(c, name))
 }
 
 func (a *app) tenantName(name string) string {

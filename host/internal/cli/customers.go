@@ -28,27 +28,33 @@ func (a *app) customersList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list [TENANT[/MODULE]]", Short: "List customers", Args: cobra.MaximumNArgs(1),
 		RunE: a.withStore(func(ctx context.Context, s *store.Store, args []string) error {
+			limit, err := f.rows(a)
+			if err != nil {
+				return err
+			}
 			n, err := f.resolve(ctx, s, argument(args))
 			if err != nil {
 				return err
 			}
 			rows, err := s.CustomerRows(ctx, store.CustomerFilter{
-				TenantID: n.tenant, ModuleID: n.module, ID: n.customer, Search: f.search, Limit: f.limit,
+				TenantID: n.tenant, ModuleID: n.module, ID: n.customer, Search: f.search, Limit: limit, Total: &f.total,
 			})
 			if err != nil {
 				return err
 			}
 			g := &grid{columns: []string{"ID", "Tenant", "Customer", "Top level", "Created by", "Subscriptions"}}
+			defer f.tellCut(a, len(rows))
 			return list(a, rows, g, func(r store.CustomerRow) {
 				name := r.Name
 				if !r.Active {
 					name += " (inactive)"
 				}
 				g.add(r.ID, r.Tenant, name, r.TopLevel, r.CreatedBy, r.Subscriptions)
-			}, "No customers. Import yours with \"tallyman customers import FILE.csv --tenant TENANT\".")
+			}, f.none("customer", "customers", "No customers. Import yours with \"tallyman customers import FILE.csv --tenant TENANT\"."))
 		}),
 	}
 	f.add(cmd)
+	f.addSearch(cmd)
 	return cmd
 }
 
@@ -113,9 +119,9 @@ func (a *app) printCustomer(c store.CustomerRow, sites []store.Site, mappings []
 		return
 	}
 	fmt.Fprintln(w)
-	g := &grid{columns: []string{"ID", "Subscription", "Quantity", "State", "Active", "Distributor"}}
+	g := &grid{columns: []string{"ID", "Subscription", "Quantity", "State", "Distributor"}}
 	for _, r := range subs {
-		g.add(r.ID, r.Name, r.Quantity, r.State, r.Active, r.Distributor)
+		g.add(r.ID, r.Name, r.Quantity, stateText(r), r.Distributor)
 	}
 	g.render(w)
 }

@@ -4,7 +4,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,47 +22,118 @@ func (a *app) mappingsCommand() *cobra.Command {
 
 func (a *app) mappingsList() *cobra.Command {
 	var f listFlags
-	var mapped, unmapped bool
+	var mapped, unmapped, ids bool
 	cmd := &cobra.Command{
 		Use: "list [TENANT[/MODULE]]", Short: "List distributor customers, unmapped ones first", Args: cobra.MaximumNArgs(1),
 		Example: "  tallyman mappings list acme/rhipe --search contoso",
 		RunE: a.withStore(func(ctx context.Context, s *store.Store, args []string) error {
+			switch {
+			case mapped && unmapped:
+				return usagef("--mapped and --unmapped contradict each other")
+			case unmapped && f.customer != "":
+				return usagef("--unmapped and --customer contradict each other: what is not mapped belongs to no customer")
+			}
+			limit, err := f.rows(a)
+			if err != nil {
+				return err
+			}
 			n, err := f.resolve(ctx, s, argument(args))
 			if err != nil {
 				return err
 			}
 			rows, err := s.MappingRows(ctx, store.MappingFilter{
 				TenantID: n.tenant, ModuleID: n.module, CustomerID: n.customer,
-				Mapped: mapped, Unmapped: unmapped, Search: f.search, Limit: f.limit,
+				Mapped: mapped, Unmapped: unmapped, Search: f.search, Limit: limit, Total: &f.total,
 			})
 			if err != nil {
 				return err
 			}
-			g := &grid{columns: []string{"Module", "Distributor customer", "Its id", "Customer", "How"}}
+			defer f.tellCut(a, len(rows))
+			empty := f.none("distributor customer or customer mapped to one", "distributor customers",
+				"No distributor customers yet. Read them with \"tallyman mappings generate TENANT/MODULE\".")
+			g := &grid{columns: []string{"Module", "Distributor customer", "Customer", "How", "Its id"}}
+			first, last := 0, len(g.columns)
 			if n.module != 0 {
-				g.columns = g.columns[1:]
+				first = 1
 			}
+			_, tty := terminal(a.out)
+			twins := twins(rows)
+			if !ids && tty && len(twins) == 0 {
+				last--
+			}
+			g.columns = g.columns[first:last]
 			return list(a, rows, g, func(r store.MappingRow) {
-				customer, how := "-", "not mapped"
-				switch {
-				case r.CustomerID != nil:
-					customer, how = fmt.Sprintf("%s (#%d)", r.CustomerName, *r.CustomerID), r.Origin
-				case r.IsPartner:
-					how = "your own record"
-				case r.GoneAt != nil:
-					how = "gone"
-				case r.Lifecycle == "ended" || r.Lifecycle == "deleted":
-					how = "ended"
+				customer, how, ref := "-", mappedHow(r), r.Ref
+				if r.CustomerID != nil {
+					customer = fmt.Sprintf("%s (#%d)", r.CustomerName, *r.CustomerID)
 				}
-				cells := []any{r.Tenant + "/" + r.Module, r.Name, r.Ref, customer, how}
-				g.add(cells[len(cells)-len(g.columns):]...)
-			}, "No distributor customers yet. Read them with \"tallyman mappings generate TENANT/MODULE\".")
+				if !ids && tty && !twins[twinOf(r)] {
+					ref = ""
+				}
+				g.add([]any{r.Tenant + "/" + r.Module, r.Name, customer, how, ref}[first:last]...)
+			}, empty)
 		}),
 	}
 	f.add(cmd)
+	f.addSearch(cmd)
+	cmd.Flags().BoolVar(&ids, "ids", false, "the distributor's ids too; otherwise a terminal shows only those that tell equal names apart")
 	cmd.Flags().BoolVar(&mapped, "mapped", false, "only mapped ones")
 	cmd.Flags().BoolVar(&unmapped, "unmapped", false, "only unmapped ones")
 	return cmd
+}
+
+// mappedHow says how a distributor customer was mapped, and what is special about it.
+func mappedHow(r store.MappingRow) string {
+	how := r.Origin
+	if r.CustomerID == nil {
+		how = "not mapped"
+	}
+	special := specialText(r.IsPartner, r.GoneAt != nil, r.Lifecycle)
+	switch {
+	case special == "":
+		return how
+	case r.CustomerID == nil:
+		return special
+	default:
+		return how + ", " + special
+	}
+}
+
+// specialText says why a distributor customer is not mapped by name, or "" if it may be.
+func specialText(own, gone bool, lifecycle string) string {
+	switch {
+	case own:
+		return "your own record"
+	case gone:
+		return "gone"
+	case lifecycle == "ended" || lifecycle == "deleted":
+		return "ended"
+	default:
+		return ""
+	}
+}
+
+// twin is a name that distributor customers of one module may have in common.
+type twin struct {
+	module int64
+	name   string
+}
+
+func twinOf(r store.MappingRow) twin {
+	return twin{r.ModuleID, strings.ToLower(strings.TrimSpace(r.Name))}
+}
+
+// twins gives the names that several of the rows have.
+func twins(rows []store.MappingRow) map[twin]bool {
+	seen, twice := map[twin]bool{}, map[twin]bool{}
+	for _, r := range rows {
+		if t := twinOf(r); seen[t] {
+			twice[t] = true
+		} else {
+			seen[t] = true
+		}
+	}
+	return twice
 }
 
 func (a *app) mappingsGenerate() *cobra.Command {
@@ -89,18 +162,34 @@ func (a *app) mappingsAdd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			was, err := s.MappingOf(ctx, module.ID, incoming.ID)
+			if err != nil {
+				return err
+			}
+			if was != nil && was.CustomerID == customer.ID {
+				return a.done("%q (%s) is already mapped to %q (#%d); nothing was changed.", incoming.Name, incoming.Ref, customer.Name, customer.ID)
+			}
 			add := s.AddMapping
-			if change {
+			if change && was != nil {
 				add = s.ChangeMapping
 			}
 			if _, err := add(ctx, module.ID, incoming.ID, customer.ID, a.who()); err != nil {
 				return err
 			}
-			return a.done("%q (%s) is now mapped to %q (#%d). Its subscriptions follow with the next sync.",
+			message := fmt.Sprintf("%q (%s) is now mapped to %q (#%d). Its subscriptions follow with the next sync.",
 				incoming.Name, incoming.Ref, customer.Name, customer.ID)
+			switch {
+			case incoming.IsPartner:
+				message += " Mind that it is your own record at the distributor, not one of your customers."
+			case incoming.GoneAt != nil:
+				message += " Mind that the distributor no longer lists it."
+			case specialText(false, false, incoming.Lifecycle) != "":
+				message += " Mind that it has ended at the distributor."
+			}
+			return a.done("%s", message)
 		}),
 	}
-	cmd.Flags().BoolVar(&change, "change", false, "change a mapping that exists")
+	cmd.Flags().BoolVar(&change, "change", false, "also if it is mapped to another customer now")
 	return cmd
 }
 
@@ -116,7 +205,10 @@ func (a *app) mappingsRemove() *cobra.Command {
 			if err := s.RemoveMapping(ctx, module.ID, incoming.ID, a.who()); err != nil {
 				return err
 			}
-			return a.done("%q (%s) is no longer mapped. Its subscriptions stay where they are and wait.", incoming.Name, incoming.Ref)
+			return a.done("%q (%s) is no longer mapped. Its subscriptions stay where they are and wait. "+
+				"The next sync maps it again if a customer has exactly its name; to map it elsewhere use "+
+				"\"tallyman mappings add %s %s CUSTOMER --change\".",
+				incoming.Name, incoming.Ref, args[0], shellWord(incoming.Ref))
 		}),
 	}
 }
@@ -127,11 +219,20 @@ func findIncoming(ctx context.Context, s *store.Store, target, refOrName string)
 	if err != nil {
 		return store.Module{}, store.DistributorCustomer{}, err
 	}
-	_, module, err := s.FindModule(ctx, tenant, name)
+	_, module, err := findModule(ctx, s, tenant, name)
 	if err != nil {
 		return module, store.DistributorCustomer{}, err
 	}
 	incoming, err := s.FindDistributorCustomer(ctx, module.ID, refOrName)
+	var several *store.ConflictError
+	if errors.As(err, &several) {
+		several.Next = fmt.Sprintf("Give its id instead; \"tallyman mappings list %s --ids --search %s\" shows it.", target, shellWord(refOrName))
+	}
+	var none *store.NotFoundError
+	if errors.As(err, &none) {
+		none.Next = fmt.Sprintf("See \"tallyman mappings list %s --search %s\". A customer that is new at the distributor is there after the next sync.",
+			target, shellWord(refOrName))
+	}
 	return module, incoming, err
 }
 

@@ -174,6 +174,9 @@ func (a *app) printRun(run store.Run, module string, changes []store.ChangeRow) 
 	if run.Outcome != "" {
 		outcome = outcomeText(integrator.Outcome(run.Outcome), integrator.Mode(run.Mode))
 	}
+	if settled := decisions(changes); settled != "" {
+		outcome += "; what it held: " + settled
+	}
 	fmt.Fprintf(w, "Run %d of %s: %s\n", run.ID, module, outcome)
 	took := "not finished"
 	if run.FinishedAt != nil {

@@ -54,3 +54,6 @@ func suggest(name string, known []string) string {
 	sorted := slices.Sorted(slices.Values(known))
 	return "Known here: " + strings.Join(sorted, ", ") + "."
 }
+
+// Nearest gives the known name that was probably meant, or "".
+func Nearest(name string, known []string) string { return nearest(name, known) }
