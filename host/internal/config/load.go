@@ -3,7 +3,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -45,7 +44,11 @@ func find(paths []string, fromEnv string) ([]string, error) {
 		} else if _, err := os.Stat("tallyman.d"); err == nil {
 			paths = []string{"tallyman.d"}
 		} else {
-			return nil, errors.New("there is no tallyman.hcl and no tallyman.d here; give the configuration with --config")
+			here, err := os.Getwd()
+			if err != nil {
+				here = "this folder"
+			}
+			return nil, fmt.Errorf("there is no tallyman.hcl and no tallyman.d in %s; begin with configs/minimal.hcl, or give the configuration with --config", here)
 		}
 	}
 	var files []string

@@ -411,3 +411,45 @@ func program(t *testing.T) string {
 	}
 	return path
 }
+
+func TestAScheduleIsWarnedOfWhenItIsLookedAt(t *testing.T) {
+	t.Parallel()
+	c := mustRead(t, "tenant \"acme\" {\n  module \"rhipe\" {\n    schedule { daily_at = \"02:15\" }\n  }\n  module \"other\" {}\n}\n")
+	advice := c.Advice()
+	if len(advice) != 1 || len(c.Warnings) != 0 {
+		t.Fatalf("the advice is %v, the warnings %v", advice, c.Warnings)
+	}
+	for _, want := range []string{"tallyman.hcl:3:27: warning: schedule is not acted on by this version", `Run "tallyman sync acme" daily`} {
+		if !strings.Contains(advice[0].String(), want) {
+			t.Errorf("the advice lacks %q:\n%s", want, advice[0])
+		}
+	}
+}
+
+func TestWithoutAConfigurationTheFolderIsTold(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	_, err := Find(nil)
+	if err == nil || !strings.Contains(err.Error(), filepath.Base(dir)) || !strings.Contains(err.Error(), "configs/minimal.hcl") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestOnlyMistakesInFilesAreMendedThere(t *testing.T) {
+	t.Parallel()
+	inFile := Problem{Origin: Origin{Kind: FromFile}}
+	inFlag := Problem{Origin: Origin{Kind: FromFlag, Name: "--set"}}
+	for _, test := range []struct {
+		note string
+		err  Error
+		want bool
+	}{
+		{"a file", Error{Problems: []Problem{inFlag, inFile}}, true},
+		{"a file, being checked", Error{Problems: []Problem{inFile}, Checked: true}, false},
+		{"a flag", Error{Problems: []Problem{inFlag}}, false},
+	} {
+		if hint := test.err.Hint(); (hint != "") != test.want {
+			t.Errorf("%s: the hint is %q", test.note, hint)
+		}
+	}
+}

@@ -70,6 +70,8 @@ func oneLine(text string) string {
 type Error struct {
 	// Problems stand in the order of the files, then variables, then flags. There is at least one.
 	Problems []Problem
+	// Checked is set where somebody checks the configuration already, who needs no advice to do so.
+	Checked bool
 }
 
 // Error lists every problem with its place and source line.
@@ -88,8 +90,13 @@ func (e *Error) Error() string {
 // Code gives the stable name of the failure.
 func (e *Error) Code() string { return "config.invalid" }
 
-// Hint says what to do next.
-func (e *Error) Hint() string { return "Mend the lines above, then run \"tallyman config check\"." }
+// Hint says what to do next where something is wrong in the files, and is empty otherwise.
+func (e *Error) Hint() string {
+	if e.Checked || !slices.ContainsFunc(e.Problems, func(p Problem) bool { return p.Origin.Kind == FromFile }) {
+		return ""
+	}
+	return "Mend the lines above, then run \"tallyman config check\"."
+}
 
 // problemsError makes an error of the problems that are not warnings, or nil.
 func problemsError(problems []Problem) error {

@@ -33,7 +33,7 @@ func (c *Config) CheckSettings(m *Module, fields []Field) (*Settings, error) {
 func (c *Config) resolve(m *Module, fields []Field, look bool) (*Settings, []Problem) {
 	r := &resolver{
 		config: c, module: m, look: look, known: map[string]*Field{}, groups: map[string]bool{}, given: map[string]hcl.Range{},
-		settings: &Settings{module: m, values: map[string]*Setting{}},
+		settings: &Settings{module: m, fields: fields, values: map[string]*Setting{}},
 	}
 	for i, f := range fields {
 		if r.known[f.Name] != nil {
@@ -183,11 +183,14 @@ func (r *resolver) attribute(name string, at hcl.Range, expr hclsyntax.Expressio
 	got, ok := e.evaluate(expr)
 	missing := r.troubles(&e)
 	if missing && r.look {
-		origin := fileOrigin(expr.Range())
+		v := &Setting{Field: *f, Origin: fileOrigin(expr.Range()), unset: true, note: noteUnreadable}
 		if function, arg, is := call(expr); is {
-			origin.Name = function + " " + argument(arg)
+			v.Origin.Name = function + " " + argument(arg)
+			if _, set := r.config.environ[argument(arg)]; function == "env" && !set {
+				v.note = noteNotSet
+			}
 		}
-		r.settings.values[name] = &Setting{Field: *f, Origin: origin, unset: true}
+		r.settings.values[name] = v
 	}
 	if !ok {
 		return

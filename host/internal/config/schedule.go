@@ -16,12 +16,30 @@ const (
 	EntitySubscriptions = "subscriptions"
 )
 
-// Schedule says when the module is run by itself.
+// Schedule says when the module is to be run by itself. Nothing acts on it yet; see Config.Advice.
 type Schedule struct {
 	// DailyAt is the time of day in the tenant's time zone. Nil, the default: never.
 	DailyAt *TimeOfDay `koanf:"daily_at"`
 	// Sync is what is synced: EntityCustomers, EntitySubscriptions. Default both.
 	Sync []string `koanf:"sync" choices:"customers|subscriptions" check:"distinct"`
+}
+
+// Advice gives warnings for somebody who checks the configuration: what is right and does not do what it seems to.
+func (c *Config) Advice() []Problem {
+	var advice []Problem
+	for _, t := range c.Tenants {
+		for _, m := range t.Modules {
+			if !m.Schedule.On() {
+				continue
+			}
+			p := c.at(c.origins[m.key()+".schedule.daily_at"], "schedule is not acted on by this version",
+				fmt.Sprintf("Run \"tallyman sync %s\" daily from cron or a timer.", t.Name))
+			p.Warning = true
+			advice = append(advice, p)
+		}
+	}
+	sortProblems(advice)
+	return advice
 }
 
 // On reports whether there is anything to run.

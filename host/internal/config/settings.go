@@ -36,6 +36,8 @@ type Setting struct {
 	texts map[string]Secret
 	// unset settings could not be read: a variable is not set, say. Only a look at the configuration has them.
 	unset bool
+	// note says why, in two or three words.
+	note string
 }
 
 // Settings are a module's, checked against what its plugin takes, with defaults filled in.
@@ -45,6 +47,7 @@ type Settings struct {
 
 	module *Module
 	hidden []span
+	fields []Field
 	values map[string]*Setting
 	order  []string
 }

@@ -190,7 +190,7 @@ tenant "acme" {
 	}
 	// A look at the configuration warns, and still finds mistakes.
 	s, err := c.CheckSettings(modules[1], token)
-	if err != nil || len(s.Warnings) != 3 || len(s.Wire()) != 0 || s.Entries()[0].Text() != "(cannot be read here)" {
+	if err != nil || len(s.Warnings) != 3 || len(s.Wire()) != 0 || s.Entries()[0].Text() != "(not set)" {
 		t.Errorf("a look gives %v, %v", s.Warnings, err)
 	}
 	if _, err := c.CheckSettings(modules[2], token); err == nil || len(problems(t, err)) != 2 {
@@ -304,7 +304,8 @@ func TestShownValuesHaveTheirOrigin(t *testing.T) {
 client_secret = env("NOT_SET")
 headers       = { b = "2", a = "1" }
 agreements    = ["one", "two"]
-auth          = { token = "hunter2" }`), "ID=visible", "TALLYMAN_TENANT_ACME_MODULE_RHIPE_SETTINGS_REGION=emea", "TALLYMAN_TENANT_ACME_TIME_ZONE=Asia/Tokyo")
+auth          = { token = "hunter2" }
+later         = file("nowhere")`), "ID=visible", "TALLYMAN_TENANT_ACME_MODULE_RHIPE_SETTINGS_REGION=emea", "TALLYMAN_TENANT_ACME_TIME_ZONE=Asia/Tokyo")
 	m := c.Tenants[0].Modules[0]
 	s, err := c.CheckSettings(m, fields())
 	if err != nil {
@@ -325,7 +326,9 @@ auth          = { token = "hunter2" }`), "ID=visible", "TALLYMAN_TENANT_ACME_MOD
 		"customers.unmatched":    "hold < default",
 		"schedule.daily_at":      " < default",
 		"settings.client_id":     "visible < tallyman.hcl:4:17, env ID",
-		"settings.client_secret": "(cannot be read here) < tallyman.hcl:5:17, env NOT_SET",
+		"settings.client_secret": "(not set) < tallyman.hcl:5:17, env NOT_SET",
+		"settings.later":         "(cannot be read here) < tallyman.hcl:9:17, file nowhere",
+		"settings.pin":           "(not set) < default",
 		"settings.headers":       "{a = 1, b = 2} < tallyman.hcl:6:17",
 		"settings.agreements":    "[one, two] < tallyman.hcl:7:17",
 		"settings.auth.token":    "*** < tallyman.hcl:8:27",
@@ -337,7 +340,11 @@ auth          = { token = "hunter2" }`), "ID=visible", "TALLYMAN_TENANT_ACME_MOD
 		}
 	}
 	for _, e := range c.WrittenSettings(m) {
-		if e.Value != hidden {
+		if strings.HasSuffix(e.Key, ".client_secret") {
+			if e.Text() != "(not set)" {
+				t.Errorf("without the plugin, %s is %s", e.Key, e.Text())
+			}
+		} else if e.Value != hidden {
 			t.Errorf("without the plugin, %s is shown", e.Key)
 		}
 	}

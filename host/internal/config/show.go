@@ -49,14 +49,29 @@ func (c *Config) entriesOf(b *block, prefix string) []Entry {
 	return entries
 }
 
-// Entries gives the plugin's settings as they may be shown.
+// What stands instead of a value.
+const (
+	noteNotSet     = "not set"
+	noteUnreadable = "cannot be read here"
+)
+
+// Entries gives the plugin's settings as they may be shown, those without a value too.
 func (s *Settings) Entries() []Entry {
-	entries := make([]Entry, 0, len(s.order))
-	for _, v := range s.All() {
-		e := Entry{Key: s.module.key() + "." + settingsName + "." + v.Field.Name, Origin: v.Origin, Secret: v.Field.Secret}
+	entries := make([]Entry, 0, len(s.fields))
+	for i, f := range s.fields {
+		if slices.ContainsFunc(s.fields[:i], func(before Field) bool { return before.Name == f.Name }) {
+			continue
+		}
+		key := s.module.key() + "." + settingsName + "." + f.Name
+		v := s.values[f.Name]
+		if v == nil {
+			entries = append(entries, Entry{Key: key, Secret: f.Secret, Note: noteNotSet})
+			continue
+		}
+		e := Entry{Key: key, Origin: v.Origin, Secret: f.Secret}
 		switch {
 		case v.unset:
-			e.Note = "cannot be read here"
+			e.Note = v.note
 		case v.Field.Secret:
 			e.Value = hidden
 		case v.kind == typeList:
@@ -84,7 +99,7 @@ func (s *Settings) Entries() []Entry {
 func (c *Config) WrittenSettings(m *Module) []Entry {
 	var entries []Entry
 	if m.settings != nil {
-		entries = writtenIn(m.settings.body, m.key()+"."+settingsName+".")
+		entries = c.writtenIn(m.settings.body, m.key()+"."+settingsName+".")
 	}
 	for _, o := range m.overrides {
 		name := o.name
@@ -96,18 +111,21 @@ func (c *Config) WrittenSettings(m *Module) []Entry {
 	return entries
 }
 
-func writtenIn(body *hclsyntax.Body, prefix string) []Entry {
+func (c *Config) writtenIn(body *hclsyntax.Body, prefix string) []Entry {
 	var entries []Entry
 	for _, a := range body.Attributes {
 		e := Entry{Key: prefix + a.Name, Origin: fileOrigin(a.Expr.Range()), Value: hidden, Secret: true}
 		if name, arg, ok := call(a.Expr); ok {
 			e.Origin.Name = name + " " + argument(arg)
+			if _, set := c.environ[argument(arg)]; name == "env" && !set {
+				e.Value, e.Note = nil, noteNotSet
+			}
 		}
 		entries = append(entries, e)
 	}
 	slices.SortFunc(entries, func(a, b Entry) int { return a.Origin.Range.Start.Byte - b.Origin.Range.Start.Byte })
 	for _, inner := range body.Blocks {
-		entries = append(entries, writtenIn(inner.Body, prefix+inner.Type+".")...)
+		entries = append(entries, c.writtenIn(inner.Body, prefix+inner.Type+".")...)
 	}
 	return entries
 }
