@@ -116,6 +116,23 @@ func (s *Store) CustomerRows(ctx context.Context, filter CustomerFilter) ([]Cust
 	return list, s.fail(ctx, "list customers", err)
 }
 
+// CustomerNames gives the names of customers. Ids that are not there are left out.
+func (s *Store) CustomerNames(ctx context.Context, ids []int64) (map[int64]string, error) {
+	names := make(map[int64]string, len(ids))
+	err := bySlice(ctx, ids, func(ids []int64) error {
+		var list []struct {
+			ID   int64
+			Name string
+		}
+		err := s.read.NewSelect().Table("customers").Column("id", "name").Where("id IN (?)", bun.List(ids)).Scan(ctx, &list)
+		for _, row := range list {
+			names[row.ID] = row.Name
+		}
+		return err
+	})
+	return names, s.fail(ctx, "read the names of customers", err)
+}
+
 // Sites gives the sites of a customer, the main one first.
 func (s *Store) Sites(ctx context.Context, tenantID, customerID int64) ([]Site, error) {
 	var list []Site
