@@ -369,9 +369,9 @@ func (a *app) changesCommand() *cobra.Command {
 			if a.json || len(rows) == 0 {
 				return list(a, rows, nil, nil, f.none("change", "changes", "No changes."))
 			}
-			var shown []shownChange
-			for _, row := range rows {
-				shown = append(shown, keptChange(row))
+			shown := keptChanges(rows)
+			if err := nameCustomers(ctx, s, shown); err != nil {
+				return err
 			}
 			printChanges(a.out, shown, true)
 			f.tellCut(a, len(rows))

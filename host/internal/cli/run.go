@@ -175,7 +175,7 @@ func (a *app) runModule(ctx context.Context, s *store.Store, module integrator.M
 	if report == nil {
 		return exitCode(err), a.shown(err)
 	}
-	planned.print(report)
+	planned.print(ctx, s)
 	switch {
 	case !a.json:
 		a.printReport(report)
@@ -230,16 +230,16 @@ func (p *plannedChanges) add(c integrator.Change) {
 	}
 }
 
-func (p *plannedChanges) print(*integrator.Report) {
+func (p *plannedChanges) print(ctx context.Context, s *store.Store) {
 	if !p.keep || p.app.json || len(p.list) == 0 {
 		return
 	}
 	var shown []shownChange
 	for _, c := range p.list {
-		shown = append(shown, shownChange{
-			entity: c.Entity, kind: c.Kind, customer: c.Customer, name: c.Name, guard: c.Guard, what: changeText(c.Kind, c.Before, c.After, c.Reason),
-		})
+		shown = append(shown, plannedChange(c))
 	}
+	// A plan without the names is still the plan.
+	_ = nameCustomers(ctx, s, shown)
 	printChanges(p.app.out, shown, false)
 	more(p.app.out, p.left, "changes; --json has them all")
 }

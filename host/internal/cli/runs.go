@@ -268,6 +268,10 @@ func (a *app) showRun(ctx context.Context, s *store.Store, id int64) error {
 	if err != nil {
 		return err
 	}
-	a.printRun(run, names[run.ModuleID], changes)
+	shown := keptChanges(changes)
+	if err := nameCustomers(ctx, s, shown); err != nil {
+		return err
+	}
+	a.printRun(run, names[run.ModuleID], changes, shown)
 	return nil
 }

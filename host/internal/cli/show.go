@@ -168,7 +168,7 @@ func sortedGuards[T any](guards map[string]T) []string {
 }
 
 // printRun shows the record of a run.
-func (a *app) printRun(run store.Run, module string, changes []store.ChangeRow) {
+func (a *app) printRun(run store.Run, module string, changes []store.ChangeRow, shown []shownChange) {
 	w := a.out
 	outcome := orRunning(run.Outcome)
 	if run.Outcome != "" {
@@ -200,13 +200,11 @@ func (a *app) printRun(run store.Run, module string, changes []store.ChangeRow) 
 		return
 	}
 	fmt.Fprintln(w)
-	var shown []shownChange
 	held := 0
 	for _, c := range changes {
 		if c.Status == store.ChangeHeld {
 			held++
 		}
-		shown = append(shown, keptChange(c))
 	}
 	printChanges(w, shown, false)
 	if held > 0 {
