@@ -59,6 +59,8 @@ type prism struct {
 	names    map[string]string
 	quantity map[string]int
 	cut      bool
+	// ended is a customer that is no longer active.
+	ended string
 }
 
 func newPrism(t *testing.T) (*prism, string) {
@@ -115,7 +117,7 @@ func (p *prism) customers(w http.ResponseWriter) {
 			agreement = agreementB
 		}
 		list = append(list, map[string]any{
-			"CustomerId": id, "CustomerName": p.names[id], "IsActive": true, "Street1": "1 Example Street", "City": "Melbourne", "Postcode": "3000",
+			"CustomerId": id, "CustomerName": p.names[id], "IsActive": id != p.ended, "Street1": "1 Example Street", "City": "Melbourne", "Postcode": "3000",
 			"CustomerProgramAgreements": []map[string]any{{
 				"Id": "t" + id, "ContractAgreementId": agreement, "ProgramName": "Microsoft CSP Indirect", "IsConsumptionProgram": true,
 			}},

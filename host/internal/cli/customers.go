@@ -264,6 +264,9 @@ func columnsOf(header []string) (map[string]int, error) {
 	if first := header[0]; strings.HasPrefix(first, "\xff\xfe") || strings.HasPrefix(first, "\xfe\xff") {
 		return nil, errors.New("the file is UTF-16; save it as CSV in UTF-8")
 	}
+	if strings.ContainsRune(strings.Join(header, ""), 0) {
+		return nil, errors.New("this is no text in UTF-8: there are NUL characters in the first line; save the file as CSV in UTF-8")
+	}
 	columns := map[string]int{}
 	for i, name := range header {
 		name = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(name, "\ufeff")))
@@ -273,7 +276,7 @@ func columnsOf(header []string) (map[string]int, error) {
 			if len(header) == 1 && strings.ContainsAny(name, ";\t") {
 				hint = ". Columns are separated by commas"
 			}
-			return nil, fmt.Errorf("line 1: there is no column %q; the columns are %s%s", name, importColumnNames, hint)
+			return nil, fmt.Errorf("line 1: there is no column %q; the columns are %s%s", cut(name, longestQuoted), importColumnNames, hint)
 		}
 		if _, twice := columns[name]; twice {
 			return nil, fmt.Errorf("line 1: there are two columns %q", name)
@@ -303,7 +306,19 @@ func rowOf(record []string, columns map[string]int, width int) (row store.Import
 	if row.Name == "" {
 		return row, "the customer has no name"
 	}
+	if row.CountryCode != "" && !isCountryCode(row.CountryCode) {
+		return row, fmt.Sprintf("country_code has to be two letters, such as AU, not %q", cut(row.CountryCode, longestQuoted))
+	}
+	row.CountryCode = strings.ToUpper(row.CountryCode)
 	return row, ""
+}
+
+// longestQuoted is how many characters of a value a message repeats.
+const longestQuoted = 40
+
+// isCountryCode reports whether a text has the form of an ISO 3166-1 alpha-2 code, whatever the case.
+func isCountryCode(s string) bool {
+	return len(s) == 2 && strings.Trim(strings.ToUpper(s), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 // parseText says what is wrong with the form of a line.
