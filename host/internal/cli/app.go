@@ -91,17 +91,20 @@ func (a *app) findConfig(target string) (*config.Tenant, *config.Module, error) 
 	if err != nil {
 		return nil, nil, err
 	}
+	var known []string
 	for _, t := range c.Tenants {
-		if t.Name != tenant {
-			continue
-		}
 		for _, m := range t.Modules {
-			if m.Name == name {
+			if t.Name == tenant && m.Name == name {
 				return t, m, nil
 			}
+			known = append(known, m.String())
 		}
 	}
-	return nil, nil, usagef("there is no module %s in the configuration; see \"tallyman module list\"", target)
+	hint := "see \"tallyman module list\""
+	if best := config.Nearest(target, known); best != "" {
+		hint = fmt.Sprintf("did you mean %q?", best)
+	}
+	return nil, nil, usagef("there is no module %s in the configuration; %s", target, hint)
 }
 
 func (a *app) knownTenant(name string) error {
@@ -138,7 +141,7 @@ func (a *app) modules(target string) ([]integrator.Module, error) {
 			return nil, err
 		}
 		if !m.On() {
-			return nil, usagef("%s is disabled; enable it with \"tallyman module enable %s %s\"", target, t.Name, m.Name)
+			return nil, usagef("%s is disabled; enable it with \"tallyman module enable %s\"", target, target)
 		}
 		return []integrator.Module{moduleOf(t, m)}, nil
 	}

@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tallymanhq/tallyman/host/internal/config"
+	"github.com/tallymanhq/tallyman/host/internal/integrator"
 	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
 )
 
@@ -66,13 +68,19 @@ func (a *app) configCommand() *cobra.Command {
 
 func (a *app) configCheck() *cobra.Command {
 	return &cobra.Command{
-		Use: "check [TENANT/MODULE …]", Short: "Check the configuration and show every problem with its place",
+		Use: "check [TENANT[/MODULE] …]", Short: "Check the configuration and show every problem with its place",
 		Long: "Check the configuration and show every problem with its place.\n\n" +
-			"The settings of plugins are checked too, as far as the plugins are installed and locked. What is missing in this\n" +
-			"environment, such as a variable, is a warning. Of modules that are named it is an error, and the plugin looks at its\n" +
-			"settings, too; it opens no connection for that.",
+			"The settings of plugins are checked too, as far as the plugins are installed\n" +
+			"and locked. What is missing in this environment, such as a variable, is a\n" +
+			"warning. Of modules that are named, or whose tenant is named, it is an error,\n" +
+			"and the plugin looks at its settings, too; it opens no connection for that.",
 		Example: "  tallyman config check\n  tallyman config check acme/rhipe",
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			defer func() {
+				if wrong := (*config.Error)(nil); errors.As(err, &wrong) {
+					wrong.Checked = true
+				}
+			}()
 			c, err := a.load()
 			if err != nil {
 				return err
@@ -82,7 +90,7 @@ func (a *app) configCheck() *cobra.Command {
 			}
 			schemas := a.schemas()
 			told := map[string]bool{}
-			modules, warnings := 0, len(c.Warnings)
+			modules, warnings := 0, len(c.Warnings)+a.warn(c.Advice())
 			var errs []error
 			for _, t := range c.Tenants {
 				for _, m := range t.Modules {
@@ -92,7 +100,7 @@ func (a *app) configCheck() *cobra.Command {
 						if !told[m.Plugin] {
 							told[m.Plugin] = true
 							warnings++
-							paragraph(a.errOut, "Warning: ", fmt.Sprintf("the settings of plugin %q are not checked: %v", m.Plugin, err))
+							a.warnOf(fmt.Sprintf("the settings of plugin %q are not checked", m.Plugin), err)
 						}
 						continue
 					}
@@ -121,8 +129,49 @@ func (a *app) warn(warnings []config.Problem) int {
 	return len(warnings)
 }
 
+// warnOf shows what an error kept from being done, and what to do about it.
+func (a *app) warnOf(what string, err error) {
+	problem := integrator.ProblemOf(err)
+	a.say("Warning: ", what+": "+problem.Message)
+	if problem.Hint != "" {
+		a.say("  -> ", problem.Hint)
+	}
+}
+
+// say writes a paragraph to the terminal, or one line where no person reads it.
+func (a *app) say(heading, body string) {
+	if _, tty := terminal(a.errOut); tty {
+		paragraph(a.errOut, heading, body)
+		return
+	}
+	fmt.Fprintln(a.errOut, heading+printable(body))
+}
+
+// modulesOf gives the modules that are meant, as tenant/module: a tenant means all of its modules.
+func (a *app) modulesOf(targets []string) ([]string, error) {
+	var modules []string
+	for _, target := range targets {
+		if strings.Contains(target, "/") {
+			modules = append(modules, target)
+			continue
+		}
+		if err := a.knownTenant(target); err != nil {
+			return nil, err
+		}
+		for _, m := range a.config.Tenant(target).Modules {
+			modules = append(modules, m.String())
+		}
+	}
+	return modules, nil
+}
+
 // checkModules lets the plugins of modules look at their settings.
 func (a *app) checkModules(ctx context.Context, targets []string) error {
+	named := strings.Join(targets, ", ")
+	targets, err := a.modulesOf(targets)
+	if err != nil {
+		return err
+	}
 	var errs []error
 	for _, target := range targets {
 		_, m, err := a.findConfig(target)
@@ -148,16 +197,17 @@ func (a *app) checkModules(ctx context.Context, targets []string) error {
 	if err := config.Join(errs...); err != nil {
 		return usageError{err}
 	}
-	return a.done("The settings of %s are in order.", strings.Join(targets, ", "))
+	return a.done("The settings of %s are in order.", named)
 }
 
 func (a *app) configShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show [TENANT | TENANT/MODULE]", Short: "Show every value in effect and where it comes from; secrets as ***",
-		Long: "Show every value in effect and where it comes from: a default, a place in a file, a variable or a flag.\n" +
-			"Later ones win. Secrets are shown as ***.\n\n" +
-			"A variable overrides a value of that name: TALLYMAN_ and the key in capitals, with an underscore for every dot and\n" +
-			"dash, such as TALLYMAN_RUNS_TIMEOUT or TALLYMAN_TENANT_ACME_MODULE_RHIPE_SETTINGS_CLIENT_ID. A list is separated by\n" +
+		Use: "show [TENANT[/MODULE]]", Short: "Show every value in effect and where it comes from; secrets as ***",
+		Long: "Show every value in effect and where it comes from: a default, a place in a\n" +
+			"file, a variable or a flag. Later ones win. Secrets are shown as ***.\n\n" +
+			"A variable overrides a value of that name: TALLYMAN_ and the key in capitals,\n" +
+			"with an underscore for every dot and dash, such as TALLYMAN_RUNS_TIMEOUT or\n" +
+			"TALLYMAN_TENANT_ACME_MODULE_RHIPE_SETTINGS_CLIENT_ID. A list is separated by\n" +
 			"commas. --set does the same for any key: --set runs.timeout=30m.",
 		Example: "  tallyman config show\n  tallyman config show acme/rhipe --json", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -197,10 +247,42 @@ func (a *app) configShow() *cobra.Command {
 					entries = append(entries, a.settingEntries(cmd.Context(), schemas, m)...)
 				}
 			}
+			if _, tty := terminal(a.out); tty && !a.json && len(entries) > 0 {
+				_, err := io.WriteString(a.out, groupedEntries(entries))
+				return err
+			}
 			g := &grid{columns: []string{"Key", "Value", "From"}}
 			return list(a, entries, g, func(e config.Entry) { g.add(e.Key, e.Text(), e.Origin) }, "There is nothing to show.")
 		},
 	}
+}
+
+// groupedEntries gives values as they are read on a terminal: grouped by their block, and the name never broken.
+func groupedEntries(entries []config.Entry) string {
+	var order []string
+	groups := map[string][]config.Entry{}
+	for _, e := range entries {
+		block := e.Key[:max(strings.LastIndexByte(e.Key, '.'), 0)]
+		if _, known := groups[block]; !known {
+			order = append(order, block)
+		}
+		groups[block] = append(groups[block], e)
+	}
+	var b strings.Builder
+	for i, block := range order {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintln(&b, printable(block))
+		for _, e := range groups[block] {
+			value := printable(e.Text())
+			if value == "" {
+				value = `""`
+			}
+			fmt.Fprintf(&b, "  %s = %s   # %s\n", printable(strings.TrimPrefix(e.Key, block+".")), value, printable(e.Origin.String()))
+		}
+	}
+	return b.String()
 }
 
 // settingEntries gives a module's settings: in effect if the plugin can be asked, or else as they are written.
@@ -209,7 +291,7 @@ func (a *app) settingEntries(ctx context.Context, schemas *schemas, m *config.Mo
 	fields, err := schemas.of(ctx, m.Plugin)
 	if err != nil {
 		if !asked {
-			paragraph(a.errOut, "Warning: ", fmt.Sprintf("the values of plugin %q's settings are not shown: %v", m.Plugin, err))
+			a.warnOf(fmt.Sprintf("the values of plugin %q's settings are not shown", m.Plugin), err)
 		}
 		return a.config.WrittenSettings(m)
 	}

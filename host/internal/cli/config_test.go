@@ -50,6 +50,9 @@ func TestConfigCheckTellsEveryMistakeInAPluginsSettings(t *testing.T) {
 			"tallyman.hcl:11:31: api_base_url must be a URL",
 			"tallyman.hcl:12:38: contract_agreement_ids entry 2 must be text",
 			`tallyman.hcl:13:33: plugin "rhipe" has no setting "paths.tenant"`, "^^^^^^")
+		if got, want := strings.Contains(out, `then run "tallyman config check"`), args[0] == "test"; got != want {
+			t.Errorf("the hint to check is there: %v, want %v:\n%s", got, want, out)
+		}
 		if strings.Contains(out, "hunter2") {
 			t.Errorf("a value that may be a secret is shown:\n%s", out)
 		}
@@ -76,7 +79,10 @@ func TestConfigCheckTellsMissingVariablesApart(t *testing.T) {
 	s.wants(s.run(0, "config", "check"), "tallyman.hcl:5:27: warning: environment variable SURELY_NOT_SET_ID is not set",
 		"warning: client_secret is a secret and stands in the file in clear", "can be used, with 2 warnings: 1 tenant, 1 module")
 	s.wants(s.run(2, "config", "check", "acme/rhipe"), "tallyman.hcl:5:27: environment variable SURELY_NOT_SET_ID is not set")
-	s.wants(s.run(2, "config", "check", "acme/rhpe"), "there is no module acme/rhpe")
+	s.wants(s.run(2, "config", "check", "acme/rhpe"), "there is no module acme/rhpe", `did you mean "acme/rhipe"?`)
+	s.wants(s.run(2, "config", "check", "acme"), "tallyman.hcl:5:27: environment variable SURELY_NOT_SET_ID is not set")
+	s.wants(s.run(2, "config", "check", "acne"), `there is no tenant "acne"`, `did you mean "acme"?`)
+	s.wants(s.run(0, "config", "show", "acme/rhipe"), "settings.client_id\t(not set)", "settings.contract_agreement_ids\t(not set)", "settings.client_secret\t***")
 	if strings.Contains(s.all.String(), "in clear in the file\"") {
 		t.Error("the secret was printed")
 	}
@@ -93,6 +99,8 @@ func TestConfigCheckLetsThePluginLookAtItsSettings(t *testing.T) {
 	s.wants(s.run(0, "config", "check"), "is in order")
 	s.wants(s.run(0, "config", "check", "acme/rhipe", "--set", "tenant.acme.module.rhipe.settings.max_parallel=4", "--set", "tenant.acme.module.rhipe.settings.retry_wait=1s"),
 		"The settings of acme/rhipe are in order.")
+	s.wants(s.run(0, "config", "check", "acme", "--set", "tenant.acme.module.rhipe.settings.max_parallel=4", "--set", "tenant.acme.module.rhipe.settings.retry_wait=1s"),
+		"The settings of acme are in order.")
 	s.wants(s.run(2, "config", "check", "acme/rhipe", "--set", "tenant.acme.module.rhipe.settings.client_secret=x"), "everybody on this machine can read command lines")
 }
 
@@ -102,7 +110,7 @@ func TestConfigCheckDoesWithoutThePlugin(t *testing.T) {
 	if err := os.Remove(s.dir + "/tallyman.lock"); err != nil {
 		t.Fatal(err)
 	}
-	s.wants(s.run(0, "config", "check"), `the settings of plugin "rhipe" are not checked`, "is not in the lock file", "with 1 warning")
+	s.wants(s.run(0, "config", "check"), `the settings of plugin "rhipe" are not checked`, "is not in the lock file", `If you trust the file, run "tallyman plugin lock rhipe".`, "with 1 warning")
 	out := s.run(0, "config", "show", "acme/rhipe")
 	s.wants(out, `the values of plugin "rhipe"'s settings are not shown`, "settings.client_secrt\t***")
 }
@@ -174,6 +182,9 @@ func TestWrongFlagsAndVariablesAreToldAsSuch(t *testing.T) {
 	s.wants(s.run(2, "module", "list", "--log-level", "loud", "--set", "logs.level=info"), "3 problems",
 		"env TALLYMAN_LOG_LEVLE: this variable means no setting", "Did you mean TALLYMAN_LOG_LEVEL?",
 		"flag --log-level: log.level must be", `flag --set: there is no setting "logs.level"`, `Did you mean "log.level"?`)
+	if out := s.run(2, "module", "list", "--set", "logs.level=info"); strings.Contains(out, "Mend the lines") {
+		t.Errorf("a flag is not in the lines of a file:\n%s", out)
+	}
 	s.wants(s.run(2, "module", "list", "--set", "logs.level"), "--set takes key=value")
 }
 
@@ -199,7 +210,92 @@ func TestModuleEnableWritesWhatThePluginRequires(t *testing.T) {
 	s.wants(s.run(2, "test", "acme/rhipe-nz"), "client_id is required")
 	s.wants(s.run(2, "plan", "acme/rhipe-nz"), "is disabled")
 	s.wants(s.run(0, "module", "enable", "acme", "rhipe-nz"), "is enabled in")
-	s.wants(s.run(0, "module", "enable", "acme", "pax8"), `no plugin "pax8" is installed`, "acme/pax8 is enabled in")
+	s.wants(s.run(0, "module", "enable", "acme", "pax8"), `Warning: plugin "pax8" is not installed in `, "so only the block was written", "acme/pax8 is enabled in")
+	s.wants(s.run(0, "module", "disable", "acme/pax8"), "acme/pax8 is disabled in")
+	s.wants(s.run(0, "module", "enable", "acme/pax8"), "acme/pax8 is enabled in")
+	s.wants(s.run(2, "module", "enable", "acme"), `"acme" is not a module; write it as tenant/module, such as acme/rhipe`)
+	s.wants(s.run(2, "module", "enable"), "TENANT/MODULE is missing", "Usage: tallyman module enable TENANT/MODULE", "Example: tallyman module enable acme/rhipe")
 	s.wants(s.run(2, "module", "disable", "acme", "paxx8"), `did you mean "pax8"?`)
 	s.wants(s.run(2, "module", "enable", "acne", "rhipe"), `did you mean "acme"?`)
+}
+
+func TestConfigCheckWarnsOfASchedule(t *testing.T) {
+	t.Parallel()
+	s := newConfig(t, `      client_id     = "x"
+      client_secret = file("secret")`)
+	text, err := os.ReadFile(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("tallyman.hcl", strings.Replace(string(text), "    settings {", "    schedule { daily_at = \"02:15\" }\n    settings {", 1))
+	s.wants(s.run(0, "config", "check"), "schedule is not acted on by this version", `Run "tallyman sync acme" daily`, "with 1 warning")
+	if out := s.run(0, "module", "list"); strings.Contains(out, "schedule is not") {
+		t.Errorf("another command warns, too:\n%s", out)
+	}
+}
+
+func TestPluginListTellsTheStateInAWord(t *testing.T) {
+	t.Parallel()
+	s := newConfig(t, `      client_id = "x"`)
+	if out := s.run(0, "plugin", "list"); !strings.HasSuffix(out, "\tlocked\n") {
+		t.Errorf("a locked plugin is listed as\n%s", out)
+	}
+	lock, err := os.ReadFile(s.dir + "/tallyman.lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var changed struct {
+		Plugins map[string]struct {
+			SHA256 map[string]string `json:"sha256"`
+		} `json:"plugins"`
+	}
+	if err := json.Unmarshal(lock, &changed); err != nil {
+		t.Fatal(err)
+	}
+	text := string(lock)
+	for _, sum := range changed.Plugins["rhipe"].SHA256 {
+		text = strings.ReplaceAll(text, sum, strings.Repeat("0", len(sum)))
+	}
+	s.write("tallyman.lock", text)
+	s.wants(s.run(0, "plugin", "list"), "\tchanged\n", "is not the file that was locked", "->")
+	if err := os.Remove(s.dir + "/tallyman.lock"); err != nil {
+		t.Fatal(err)
+	}
+	s.wants(s.run(0, "plugin", "list"), "\tnot locked\n", "is not in the lock file", `run "tallyman plugin lock rhipe"`)
+	s.wants(s.run(0, "plugin", "list", "--json"), `"state": "not locked"`, `"problem": "plugin`)
+	s.write("tallyman.hcl", fmt.Sprintf("plugins { directory = %q }\n", t.TempDir()))
+	s.wants(s.run(1, "plugin", "lock"), "there are no plugins in", "Set plugins.directory to where they are")
+}
+
+func TestWhatIsMissingIsNamedWithAnExample(t *testing.T) {
+	t.Parallel()
+	s := newConfig(t, `      client_id = "x"`)
+	for _, test := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"mappings", "add", "acme/rhipe", "x"}, []string{"Error: CUSTOMER is missing\n", "Usage: tallyman mappings add", "Example: tallyman mappings add acme/rhipe "}},
+		{[]string{"mappings", "add", "acme/rhipe"}, []string{"DISTRIBUTOR-CUSTOMER and CUSTOMER are missing"}},
+		{[]string{"sync"}, []string{"TENANT[/MODULE] is missing", "Example: tallyman sync acme"}},
+		{[]string{"runs", "show", "3", "4"}, []string{`"4" is too much`}},
+		{[]string{"db", "status", "now"}, []string{`"now" is too much: the command takes flags only`}},
+		{[]string{"config", "show", "a", "b"}, []string{`"b" is too much`}},
+	} {
+		s.wants(s.run(2, test.args...), test.want...)
+	}
+}
+
+func TestTheFlagsOfAllFitATerminal(t *testing.T) {
+	t.Parallel()
+	s := newConfig(t, `      client_id = "x"`)
+	for _, args := range [][]string{{"--help"}, {"config", "check", "--help"}, {"config", "show", "--help"}, {"module", "enable", "--help"}, {"plugin", "lock", "--help"}} {
+		out := s.run(0, args...)
+		s.wants(out, "--config PATH", "--set KEY=VALUE", "--log-level LEVEL")
+		for line := range strings.Lines(out) {
+			if len([]rune(strings.TrimSuffix(line, "\n"))) > 80 {
+				t.Errorf("%v: longer than 80 columns: %s", args, line)
+			}
+		}
+	}
+	s.wants(s.run(0, "--help"), "First steps: tallyman plugin lock, tallyman config check")
 }

@@ -4,12 +4,14 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tallymanhq/tallyman/host/internal/config"
+	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
 )
 
 // tenantRow is a tenant as it is listed.
@@ -47,30 +49,54 @@ func (a *app) moduleCommand() *cobra.Command {
 	return cmd
 }
 
+// tenantAndModule takes acme/rhipe, or acme rhipe.
+func tenantAndModule(cmd *cobra.Command, args []string) error {
+	if len(args) == 2 && !strings.Contains(args[0], "/") {
+		return nil
+	}
+	return cobra.ExactArgs(1)(cmd, args)
+}
+
+// warnUnknown says why a plugin's settings were not written into its module's block.
+func (a *app) warnUnknown(plugin string, err error) {
+	var missing *pluginhost.Error
+	if errors.As(err, &missing) && missing.Code() == pluginhost.CodeNotFound {
+		a.say("Warning: ", fmt.Sprintf("plugin %q is not installed in %s, so only the block was written.", plugin, a.config.Plugins.Directory))
+		return
+	}
+	a.warnOf(fmt.Sprintf("the settings of plugin %q are not known, so only the block was written", plugin), err)
+}
+
 // moduleSwitch makes the commands that turn a module on and off in the configuration file.
 func (a *app) moduleSwitch(verb string, on bool) *cobra.Command {
 	var plugin string
 	cmd := &cobra.Command{
-		Use: verb + " TENANT MODULE", Args: cobra.ExactArgs(2),
-		Short: "Write into the configuration file that a module is " + verb + "d; comments are kept",
+		Use: verb + " TENANT/MODULE", Args: tenantAndModule,
+		Short:   "Write into the configuration file that a module is " + verb + "d",
+		Long:    "Write into the configuration file that a module is " + verb + "d. Comments are kept.",
+		Example: "  tallyman module " + verb + " acme/rhipe\n  tallyman module " + verb + " acme rhipe",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := a.load(); err != nil {
+				return err
+			}
+			tenant, module, err := splitModule(strings.Join(args, "/"))
+			if err != nil {
 				return err
 			}
 			files, err := config.Find(a.configPaths)
 			if err != nil {
 				return usageError{err}
 			}
-			change := config.Switch{Tenant: args[0], Module: args[1], Plugin: plugin, On: on}
+			change := config.Switch{Tenant: tenant, Module: module, Plugin: plugin, On: on}
 			var unknown error
 			if on {
-				change.Fields, unknown = a.fields(cmd.Context(), cmp.Or(plugin, args[1]))
+				change.Fields, unknown = a.fields(cmd.Context(), cmp.Or(plugin, module))
 			}
 			result, err := config.SwitchModule(files, change)
 			if err != nil {
 				return usageError{err}
 			}
-			name := args[0] + "/" + args[1]
+			name := tenant + "/" + module
 			switch {
 			case !result.Changed:
 				return a.done("%s is %sd already.", name, verb)
@@ -80,7 +106,7 @@ func (a *app) moduleSwitch(verb string, on bool) *cobra.Command {
 				return a.done("%s is enabled in %s. Now run \"tallyman test %s\".", name, result.File, name)
 			}
 			if unknown != nil {
-				showError(a.errOut, fmt.Errorf("which settings the plugin needs is not known, so none are written: %w", unknown), false)
+				a.warnUnknown(cmp.Or(plugin, module), unknown)
 			}
 			next := "Fill in its settings there"
 			if len(result.Variables) > 0 {

@@ -41,7 +41,7 @@ func (a *app) moduleList() *cobra.Command {
 					enabled = "no"
 				}
 				g.add(r.Module, enabled, r.LastRun, r.LastOutcome, r.CustomersComplete, r.SubscriptionsComplete)
-			}, "No modules. Enable one with \"tallyman module enable TENANT MODULE\".")
+			}, "No modules. Enable one with \"tallyman module enable TENANT/MODULE\".")
 		},
 	}
 	cmd.Flags().StringVar(&tenant, "tenant", "", "only this tenant's")

@@ -4,10 +4,12 @@ package cli
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/tallymanhq/tallyman/host/internal/integrator"
 	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
 )
 
@@ -23,8 +25,9 @@ type pluginRow struct {
 	Version string `json:"version,omitempty"`
 	File    string `json:"file"`
 	SHA256  string `json:"sha256,omitempty"`
-	// State is locked, or what is wrong.
-	State string `json:"state"`
+	// State is locked, not locked, changed (since it was locked) or unusable; Problem says more.
+	State   string `json:"state"`
+	Problem string `json:"problem,omitempty"`
 }
 
 func (a *app) pluginList() *cobra.Command {
@@ -44,20 +47,47 @@ func (a *app) pluginList() *cobra.Command {
 				showError(a.errOut, problem, false)
 			}
 			var rows []pluginRow
+			var wrong []error
 			for _, in := range installed {
 				row := pluginRow{Name: in.Name, File: in.Path, Version: lock.Plugins[in.Name].Version, State: "locked"}
 				sum, err := pluginhost.Verify(in, lock)
 				row.SHA256 = hex.EncodeToString(sum)
 				if err != nil {
-					row.State = err.Error()
+					row.State, row.Problem = pluginState(err), err.Error()
+					wrong = append(wrong, err)
 				}
 				rows = append(rows, row)
 			}
 			g := &grid{columns: []string{"Plugin", "Version", "File", "State"}}
-			return list(a, rows, g, func(r pluginRow) { g.add(r.Name, r.Version, r.File, r.State) },
+			err = list(a, rows, g, func(r pluginRow) { g.add(r.Name, r.Version, r.File, r.State) },
 				fmt.Sprintf("No plugins in %s.", dir))
+			if err != nil || a.json {
+				return err
+			}
+			for _, err := range wrong {
+				problem := integrator.ProblemOf(err)
+				fmt.Fprintln(a.errOut)
+				a.say("", problem.Message)
+				if problem.Hint != "" {
+					a.say("  -> ", problem.Hint)
+				}
+			}
+			return nil
 		},
 	}
+}
+
+// pluginState gives the word for a plugin that may not run.
+func pluginState(err error) string {
+	var changed *pluginhost.ChecksumError
+	var wrong *pluginhost.Error
+	switch {
+	case errors.As(err, &changed):
+		return "changed"
+	case errors.As(err, &wrong) && wrong.Code() == pluginhost.CodeUnlisted:
+		return "not locked"
+	}
+	return "unusable"
 }
 
 func (a *app) pluginLock() *cobra.Command {

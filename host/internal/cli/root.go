@@ -4,12 +4,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"os/user"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -82,19 +84,20 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tallyman",
 		Short: "Keeps what you resell in step with what your cloud distributors say",
-		Long: "Tallyman keeps what a managed service provider resells in step with what its cloud distributors say:\n" +
-			"customers, subscriptions and their quantities.\n\n" +
-			"First steps: tallyman config check, tallyman test acme/rhipe, tallyman plan acme/rhipe, tallyman sync acme/rhipe.\n\n" +
-			"Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 the distributor cannot be reached,\n" +
-			"4 changes are pending (plan).",
+		Long: "Tallyman keeps what a managed service provider resells in step with what its\n" +
+			"cloud distributors say: customers, subscriptions and their quantities.\n\n" +
+			"First steps: tallyman plugin lock, tallyman config check,\n" +
+			"tallyman test acme/rhipe, tallyman plan acme/rhipe, tallyman sync acme/rhipe.\n\n" +
+			"Exit codes: 0 done, 1 failed, 2 wrong usage or configuration,\n" +
+			"3 the distributor cannot be reached, 4 changes are pending.",
 		SilenceErrors: true, SilenceUsage: true, Version: a.version,
 	}
 	flags := root.PersistentFlags()
 	flags.BoolVar(&a.json, "json", false, "print JSON")
-	flags.BoolVar(&a.dev, "dev", false, "run plugins whose files are not in the lock file, or differ from it")
-	flags.StringArrayVar(&a.configPaths, "config", nil, "configuration file or directory (default tallyman.hcl or tallyman.d)")
-	flags.StringVar(&a.logLevel, "log-level", "", "trace, debug, info, warn or error (default from the configuration)")
-	flags.StringArrayVar(&a.set, "set", nil, "override a value of the configuration: key=value, keys as \"tallyman config show\" prints them")
+	flags.BoolVar(&a.dev, "dev", false, "run plugins that are not in the lock file, too")
+	flags.StringArrayVar(&a.configPaths, "config", nil, "read the configuration from `PATH`, a file or folder")
+	flags.StringVar(&a.logLevel, "log-level", "", "log from `LEVEL` up: trace, debug, info, warn, error")
+	flags.StringArrayVar(&a.set, "set", nil, "set `KEY=VALUE`, keys as in \"tallyman config show\"")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		a.testCommand(), a.planCommand(), a.syncCommand(), a.approveCommand(), a.rejectCommand(),
@@ -125,7 +128,7 @@ func wrapArgs(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return usagef("%w\nUsage: %s", err, cmd.UseLine())
+				return usagef("%s\nUsage: %s%s", wrongArgs(cmd, args, err), cmd.UseLine(), exampleOf(cmd))
 			}
 			return nil
 		}
@@ -133,6 +136,58 @@ func wrapArgs(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		wrapArgs(sub)
 	}
+}
+
+// wrongArgs says which argument is missing, or which is one too many.
+func wrongArgs(cmd *cobra.Command, args []string, err error) string {
+	var needed []string
+	most := 0
+	for _, word := range strings.Fields(cmd.Use)[1:] {
+		if strings.HasPrefix(word, "-") {
+			break
+		}
+		if most++; !strings.HasPrefix(word, "[") {
+			needed = append(needed, word)
+		}
+	}
+	switch {
+	case len(args) < len(needed):
+		verb := "is"
+		if len(needed)-len(args) > 1 {
+			verb = "are"
+		}
+		return fmt.Sprintf("%s %s missing", strings.Join(needed[len(args):], " and "), verb)
+	case len(args) > most && most == 0:
+		return fmt.Sprintf("%q is too much: the command takes flags only", args[0])
+	case len(args) > most:
+		return fmt.Sprintf("%q is too much; a name with spaces goes into quotes", args[most])
+	}
+	return err.Error()
+}
+
+// sampleArgs are what a command may be called with, where it has no example of its own.
+var sampleArgs = map[string]string{
+	"TENANT": "acme", "MODULE": "rhipe", "TENANT/MODULE": "acme/rhipe", "TENANT[/MODULE]": "acme/rhipe", "RUN": "3", "FILE.csv": "mine.csv",
+	"CUSTOMER": "\"Blue Gum Dental\"", "DISTRIBUTOR-CUSTOMER": "\"Blue Gum Dental Pty Ltd\"",
+}
+
+// exampleOf gives the first example of a command, on a line of its own, or one made of its usage.
+func exampleOf(cmd *cobra.Command) string {
+	example, _, _ := strings.Cut(strings.TrimSpace(cmd.Example), "\n")
+	if example == "" {
+		words := []string{cmd.CommandPath()}
+		for _, word := range strings.Fields(cmd.Use)[1:] {
+			if strings.HasPrefix(word, "[") {
+				break
+			}
+			words = append(words, cmp.Or(sampleArgs[word], word))
+		}
+		if len(words) == 1 {
+			return ""
+		}
+		example = strings.Join(words, " ")
+	}
+	return "\nExample: " + example
 }
 
 // who names the person behind the command, for the record.
