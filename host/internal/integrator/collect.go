@@ -37,8 +37,8 @@ type customerListing struct {
 	// they came. Those that have ended come last. No customer is created for them, but they are mapped to one that was
 	// created for another.
 	list []listedCustomer
-	// byKey are all that were listed.
-	byKey map[string]bool
+	// listed counts all of them. The known ones are marked in plan.known.
+	listed int
 }
 
 // listedCustomer is a customer as it was listed. The customer is nil if nothing is to be done about it.
@@ -56,8 +56,7 @@ func (l listedCustomer) ref() string {
 }
 
 func (r *run) collectCustomers(ctx context.Context) error {
-	known, err := r.knownCustomers(ctx)
-	if err != nil {
+	if err := r.loadKnown(ctx); err != nil {
 		return err
 	}
 	r.progress("collect customers", 0, "")
@@ -81,7 +80,7 @@ func (r *run) collectCustomers(ctx context.Context) error {
 				told := &event.Customers[i]
 				told.Ref, told.Name = withoutNUL(told.Ref), withoutNUL(told.Name)
 				listed := listedCustomer{key: r.key(told.Ref), scope: event.Scope}
-				if !r.quiet(known[listed.key], told) {
+				if !r.quiet(r.planned.known[listed.key], told) {
 					kept := *told
 					listed.Customer = &kept
 				}
@@ -99,21 +98,25 @@ func (r *run) collectCustomers(ctx context.Context) error {
 	c.tidy(r, failedScopes(result))
 	c.read = true
 	c.complete = result.Outcome == pluginhost.OutcomeComplete
-	r.count(CountCustomersListed, len(c.byKey))
+	r.count(CountCustomersListed, c.listed)
 	return nil
 }
 
 // tidy drops what came from scopes that failed, of which nothing is used, and keeps each customer once.
 func (c *customerListing) tidy(r *run, failed map[string]bool) {
-	c.byKey = make(map[string]bool, len(c.list))
+	seen := make(map[string]bool, len(c.list))
 	var kept []listedCustomer
 	for _, told := range slices.Backward(c.list) {
 		switch {
 		case failed[told.scope]:
-		case c.byKey[told.key]:
+		case seen[told.key]:
 			r.details.warn("customer %q was listed twice; the last one counts", told.ref())
 		default:
-			c.byKey[told.key] = true
+			seen[told.key] = true
+			if known, ok := r.planned.known[told.key]; ok {
+				known.listed = true
+				r.planned.known[told.key] = known
+			}
 			if told.Customer != nil {
 				kept = append(kept, told)
 			}
@@ -128,7 +131,7 @@ func (c *customerListing) tidy(r *run, failed map[string]bool) {
 		}
 		return cmp.Compare(a.key, b.key)
 	})
-	c.list = kept
+	c.list, c.listed = kept, len(seen)
 }
 
 func failedScopes(result pluginhost.Result) map[string]bool {

@@ -51,7 +51,7 @@ func (r *run) guardCustomers(ctx context.Context) error {
 			}
 		}
 	}
-	if why, hold := limits.HoldEmpty(len(p.gone), p.listed, "customers"); hold {
+	if why, hold := limits.HoldEmpty(len(p.gone), r.customers.listed, "customers"); hold {
 		for _, step := range p.gone {
 			flag := &step.changes[0]
 			if p.approved[flag.fingerprint()] {

@@ -23,15 +23,18 @@ type knownCustomer struct {
 	listed bool
 }
 
-// knownCustomers reads what is known, by key.
-func (r *run) knownCustomers(ctx context.Context) (map[string]knownCustomer, error) {
-	known := map[string]knownCustomer{}
-	err := r.store.ScanDistributorCustomers(ctx, r.module.ID, func(row store.KnownCustomer) {
-		known[row.RefKey] = knownCustomer{
+// loadKnown reads what is known, or reads it again: people map customers while a listing is read.
+func (r *run) loadKnown(ctx context.Context) error {
+	p := &r.planned
+	if p.known == nil {
+		p.known = map[string]knownCustomer{}
+	}
+	return r.store.ScanDistributorCustomers(ctx, r.module.ID, func(row store.KnownCustomer) {
+		p.known[row.RefKey] = knownCustomer{
 			id: row.ID, print: row.Fingerprint, customer: row.CustomerID, placed: row.PlacedCustomerID, gone: row.Gone,
+			listed: p.known[row.RefKey].listed,
 		}
 	})
-	return known, err
 }
 
 // quiet reports whether nothing is to be done about a customer that is listed like this: it is mapped, and the distributor

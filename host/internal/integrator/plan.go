@@ -24,8 +24,6 @@ type plan struct {
 	lastCustomer int64
 	// gone are distributor customers that a complete listing no longer has.
 	gone []*customerStep
-	// listed is how many distributor customers were listed.
-	listed int
 	// mappedBefore is how many distributor customers were mapped before the run.
 	mappedBefore int
 	firstImport  bool

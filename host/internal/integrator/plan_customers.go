@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -19,8 +20,7 @@ import (
 func (r *run) planCustomers(ctx context.Context) error {
 	p := &r.planned
 	p.byKey, p.titles = map[string]*customerStep{}, map[string]string{}
-	var err error
-	if p.known, err = r.knownCustomers(ctx); err != nil {
+	if err := r.loadKnown(ctx); err != nil {
 		return err
 	}
 	rows, err := r.rowsToPlan(ctx)
@@ -61,12 +61,10 @@ func (r *run) rowsToPlan(ctx context.Context) ([]store.DistributorCustomer, erro
 			ids[known.id] = true
 		}
 	}
-	for key, known := range p.known {
+	for _, known := range p.known {
 		if known.customer != 0 {
 			p.mappedBefore++
 		}
-		known.listed = r.customers.read && r.customers.byKey[key]
-		p.known[key] = known
 		if known.customer != known.placed || r.findsGone() && !known.listed && !known.gone {
 			ids[known.id] = true
 		}
@@ -74,12 +72,18 @@ func (r *run) rowsToPlan(ctx context.Context) ([]store.DistributorCustomer, erro
 	return r.store.DistributorCustomersByID(ctx, r.module.ID, slices.Sorted(maps.Keys(ids)))
 }
 
+// manyCustomers is how many planned customers are worth a collection of their own.
+const manyCustomers = 10_000
+
 // forgetListed gives back the memory of what was listed, once everything about customers is decided.
 func (r *run) forgetListed() {
-	r.planned.listed = len(r.customers.byKey)
-	r.customers.list, r.customers.byKey = nil, nil
+	r.customers.list = nil
 	for _, step := range r.planned.customers {
 		step.told = nil
+	}
+	if len(r.planned.customers) > manyCustomers {
+		// What planning them took goes back to the system, before the database fills its cache.
+		debug.FreeOSMemory()
 	}
 }
 

@@ -134,12 +134,11 @@ func (r *run) narrowDown(ctx context.Context) error {
 	if len(r.req.Customers) == 0 {
 		return nil
 	}
-	known, err := r.knownCustomers(ctx)
-	if err != nil {
+	if err := r.loadKnown(ctx); err != nil {
 		return err
 	}
 	var ids []int64
-	for _, k := range known {
+	for _, k := range r.planned.known {
 		if slices.Contains(r.req.Customers, k.customer) {
 			ids = append(ids, k.id)
 		}
