@@ -183,7 +183,7 @@ func meant(ctx context.Context, s *store.Store, err error, tenant, module string
 		for _, m := range modules {
 			names = append(names, m.Name)
 		}
-		tenant, module = module, ""
+		tenant = module
 		break
 	}
 	if best := config.Nearest(tenant, names); best != "" && best != tenant {

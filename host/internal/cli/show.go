@@ -71,18 +71,6 @@ func countsOf(counts map[string]int, planned bool) (lines [][2]string) {
 	return lines
 }
 
-// countsText gives all counts in one line.
-func countsText(counts map[string]int, planned bool) string {
-	var parts []string
-	for _, line := range countsOf(counts, planned) {
-		parts = append(parts, line[0]+": "+line[1])
-	}
-	if len(parts) == 0 {
-		return "nothing"
-	}
-	return strings.Join(parts, "; ")
-}
-
 func printCounts(w io.Writer, counts map[string]int, planned bool) {
 	for _, line := range countsOf(counts, planned) {
 		paragraph(w, fmt.Sprintf("  %-14s ", line[0]), line[1])
