@@ -404,6 +404,14 @@ func TestAProcessStartedByHandExplainsItself(t *testing.T) {
 	if code != 2 || !strings.Contains(stderr, "test 0.1.0 is a Tallyman plugin for Test") || !strings.Contains(stderr, "tallyman starts it") {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
+	code, _, stderr = byItself(t, nil, "--verison")
+	if code != 2 || !strings.Contains(stderr, `"--verison" is not known`) || !strings.Contains(stderr, "--version, --describe and --help") {
+		t.Errorf("a flag there is not gives %d, %q", code, stderr)
+	}
+	code, help, _ := byItself(t, nil, "--help")
+	if code != 0 || !strings.Contains(help, "tallyman starts it") || !strings.Contains(help, "--describe  print settings") {
+		t.Errorf("--help gives %d, %q", code, help)
+	}
 	code, stdout, _ := byItself(t, nil, "--version")
 	var version map[string]any
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(stdout, greetings)), &version); err != nil || code != 0 || version["version"] != "0.1.0" || version["name"] != "test" {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -37,7 +38,7 @@ const closeTime = time.Second
 //	func main() { sdk.Serve(plugin) }
 //
 // Started by a person instead, the process says what it is and exits with code 2; with --version or --describe it prints
-// that as JSON. A Plugin that is wrong (no name, a setting tag that cannot be read) is explained on standard error, also
+// that as JSON, and with --help what there is to ask. A Plugin that is wrong (no name, a setting tag that cannot be read) is explained on standard error, also
 // with code 2.
 func Serve[S any](p Plugin[S]) {
 	d, err := p.check()
@@ -119,8 +120,15 @@ func watchDeadline(end func(code int, reason string)) {
 // byHand answers a person and gives the exit code.
 func byHand(d description, args []string, stdout, stderr io.Writer) int {
 	describe := d.describe()
+	greeting := fmt.Sprintf("%s %s is a Tallyman plugin for %s. It does nothing by itself: tallyman starts it.\n"+
+		"Put it where tallyman looks for plugins, or run it with --version or --describe to learn more.\n",
+		describe.GetName(), describe.GetVersion(), describe.GetDisplayName())
 	if len(args) == 1 {
 		switch args[0] {
+		case "--help", "-help", "-h":
+			fmt.Fprintf(stdout, "%s\n  --version   print name, version and protocol as JSON\n"+
+				"  --describe  print settings and capabilities as JSON\n  --help      print this\n", greeting)
+			return exitOK
 		case "--version", "-version":
 			printJSON(stdout, map[string]any{
 				"name": describe.GetName(), "version": describe.GetVersion(), "vendor": describe.GetVendor(),
@@ -137,9 +145,12 @@ func byHand(d description, args []string, stdout, stderr io.Writer) int {
 			return exitOK
 		}
 	}
-	fmt.Fprintf(stderr, "%s %s is a Tallyman plugin for %s. It does nothing by itself: tallyman starts it.\n"+
-		"Put it where tallyman looks for plugins, or run it with --version or --describe to learn more.\n",
-		describe.GetName(), describe.GetVersion(), describe.GetDisplayName())
+	if len(args) > 0 {
+		fmt.Fprintf(stderr, "%s: %q is not known; there are --version, --describe and --help, one at a time.\n",
+			describe.GetName(), strings.Join(args, " "))
+		return exitUsage
+	}
+	fmt.Fprint(stderr, greeting)
 	return exitUsage
 }
 
