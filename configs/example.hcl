@@ -23,7 +23,7 @@ log {
 
 runs {
   lease   = "1m" # how long a dead process blocks a module
-  timeout = "2h" # a run that takes longer is ended, and changes nothing
+  timeout = "2h" # a whole run that takes longer is ended, and changes nothing; a single answer has settings.timeout
 }
 
 tenant "acme" {            # as many as there are; a name consists of a-z, 0-9 and dashes
@@ -52,7 +52,7 @@ tenant "acme" {            # as many as there are; a name consists of a-z, 0-9 a
 
       max_parallel        = 2    # requests at a time, 1 to 16
       requests_per_minute = 300  # at most, repeats included; 0: no limit
-      timeout             = "2m" # how long to wait for an answer to begin, and for it to go on
+      timeout             = "2m" # how long to wait for an answer to begin, and for it to go on; a whole run has runs.timeout
       max_attempts        = 5    # how often a request is tried, 1 to 10
       retry_wait          = "1s" # wait before the first repeat; it doubles each time
 
@@ -61,9 +61,9 @@ tenant "acme" {            # as many as there are; a name consists of a-z, 0-9 a
       scope        = "rhipeapi"
       allow_http   = false # permit http to other machines; the secret then travels unencrypted
 
-      term_fields       = [] # members that may hold the commitment term
-      end_date_fields   = [] # members that may hold the end of the commitment
-      auto_renew_fields = [] # members that may say whether it renews itself
+      term_fields       = [] # members that may hold the commitment term; empty: TermDuration, CommitmentTerm
+      end_date_fields   = [] # … the end of the commitment; empty: CommitmentEndDate, TermEndDate, RenewalDate, EndDate
+      auto_renew_fields = [] # … whether it renews itself; empty: AutoRenewEnabled, AutoRenew
 
       paths {
         me             = "/api/v1/me"
@@ -90,12 +90,13 @@ tenant "acme" {            # as many as there are; a name consists of a-z, 0-9 a
       max_deactivations             = 5
       max_deactivations_percent     = 20 # of the module's active subscriptions; the larger limit counts
       max_customers_created         = 25
-      max_customers_created_percent = 50 # of the module's mapped customers; a first import is free
-      max_quantity_factor           = 10 # a quantity may change by more than the factor,
-      max_quantity_step             = 50 # or by more than the step, but not by both
-      allow_empty_listing           = false
+      max_customers_created_percent = 50    # of the module's mapped customers; a first import is not limited
+      max_quantity_factor           = 10    # a quantity may change by more than the factor,
+      max_quantity_step             = 50    # or by more than the step, but not by both
+      allow_empty_listing           = false # believe a complete listing without records, where there were some
     }
 
+    # Not acted on by this version: run "tallyman sync TENANT" daily from cron or a timer instead.
     schedule {
       daily_at = "02:15" # in the tenant's time zone; default: never
       sync     = ["customers", "subscriptions"]
