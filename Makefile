@@ -7,13 +7,15 @@ FUZZTIME ?= 30s
 # Tools have modules of their own under .tools/, so that their dependencies are not the product's. BUF is run in proto/.
 BUF  := $(GO) tool -modfile=../.tools/buf/go.mod buf
 LINT := $(GO) tool -modfile=.tools/lint/go.mod golangci-lint
+HELP_ALIGN := awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
 
 ## help: show this
 help:
-	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+	@for target in run build test check; do sed -n "s/^## $$target: /$$target|/p" $(MAKEFILE_LIST); done | $(HELP_ALIGN)
+	@sed -n 's/^## \([a-z-]*\): /\1|/p' $(MAKEFILE_LIST) | grep -Ev '^(run|build|test|check)\|' | $(HELP_ALIGN)
 
 ## run: three days in a tenant's life, against the bundled simulator of PRISM
 run: build
