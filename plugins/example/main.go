@@ -41,10 +41,10 @@ func (e *example) fetch(ctx context.Context) (doc document, err error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return doc, sdk.Errorf(sdk.ClassOfHTTP(resp.StatusCode), "the server answered %s", resp.Status).WithHint("Check url and key.")
+		return doc, sdk.Errorf(sdk.ClassOfHTTP(resp.StatusCode), "the server answered %s", resp.Status)
 	}
 	if err = json.NewDecoder(resp.Body).Decode(&doc); err != nil || doc.Customers == nil || doc.Subscriptions == nil {
-		return doc, sdk.Errorf(sdk.ClassSchema, "the answer is not the document (%v)", err)
+		return doc, sdk.Errorf(sdk.ClassSchema, "the answer is not a whole JSON document with customers and subscriptions")
 	}
 	return doc, nil
 }

@@ -135,6 +135,7 @@ func TestTheExampleNeverTakesATroubledAnswerForAnEmptyOne(t *testing.T) {
 	answers := map[string]distributorv1.ErrorClass{
 		`{"error": "try later"}`: distributorv1.ErrorClass_ERROR_CLASS_SCHEMA,
 		`{}`:                     distributorv1.ErrorClass_ERROR_CLASS_SCHEMA,
+		`{"customers": null}`:    distributorv1.ErrorClass_ERROR_CLASS_SCHEMA,
 		``:                       distributorv1.ErrorClass_ERROR_CLASS_SCHEMA,
 		`{"customers": [], "subscriptions": [{"id":`: distributorv1.ErrorClass_ERROR_CLASS_SCHEMA,
 		`401`: distributorv1.ErrorClass_ERROR_CLASS_AUTH,
@@ -156,6 +157,12 @@ func TestTheExampleNeverTakesATroubledAnswerForAnEmptyOne(t *testing.T) {
 		records, end := subscriptions(t, client)
 		if len(records) != 0 || end.GetOutcome() != distributorv1.Outcome_OUTCOME_PARTIAL || end.GetError().GetClass() != class {
 			t.Errorf("%q gives %d records and ends %v", answer, len(records), end)
+		}
+		if message := end.GetError().GetMessage(); message == "" || strings.Contains(message, "nil") {
+			t.Errorf("%q is told as %q", answer, message)
+		}
+		if hint := end.GetError().GetHint(); answer == "500" && strings.Contains(hint, "key") {
+			t.Errorf("%q is answered with the hint %q", answer, hint)
 		}
 	}
 }
