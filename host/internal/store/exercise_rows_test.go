@@ -228,6 +228,12 @@ func exerciseHand(t *testing.T, fresh newDatabase) {
 	if _, err = w.AddMapping(ctx, w.module.ID, told[0].ID, customers[1].ID, "kim"); !errors.As(err, &conflict) {
 		t.Errorf("a second mapping gave %v", err)
 	}
+	if of, err := w.MappingOf(ctx, w.module.ID, told[0].ID); err != nil || of == nil || of.ID != mapping.ID || of.CustomerID != customers[0].ID {
+		t.Errorf("its mapping is %+v (%v)", of, err)
+	}
+	if of, err := w.MappingOf(ctx, w.module.ID, told[2].ID); err != nil || of != nil {
+		t.Errorf("what is not mapped has the mapping %+v (%v)", of, err)
+	}
 	if _, err = w.AddMapping(ctx, w.module.ID, told[2].ID, 999, "kim"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a customer that is not there gave %v", err)
 	}
@@ -479,6 +485,20 @@ func exerciseHeld(t *testing.T, fresh newDatabase) {
 	})
 	if got := counts()[w.module.ID]; got != 2 {
 		t.Errorf("%d changes are still held", got)
+	}
+	byRun, err := w.HeldByRun(ctx)
+	must(t, err)
+	if diff := gocmp.Diff(map[int64]int{second.ID: 2}, byRun); diff != "" {
+		t.Errorf("held by run (-want +got):\n%s", diff)
+	}
+	total := 0
+	waiting, err := w.Runs(ctx, RunFilter{Waiting: true, Total: &total})
+	must(t, err)
+	if len(waiting) != 1 || waiting[0].ID != second.ID || total != 1 {
+		t.Errorf("%d of %d runs wait: %+v", len(waiting), total, waiting)
+	}
+	if some, err := w.Changes(ctx, ChangeFilter{TenantID: w.tenant.ID, Limit: 3, Total: &total}); err != nil || len(some) != 3 || total != 8 {
+		t.Errorf("%d of %d changes (%v)", len(some), total, err)
 	}
 	if _, err := w.RejectHeld(ctx, w.tenant.ID+1, second.ID, "lee"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("another tenant's run gave %v", err)
