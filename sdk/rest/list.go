@@ -315,7 +315,7 @@ func (s *listReader) must() (byte, error) {
 
 func (s *listReader) cut() error {
 	return &shapeError{
-		text: "the answer ends in the middle, after " + byteSize(s.offset) + " and " + strconv.Itoa(s.count) + " elements",
+		text: "the answer ends in the middle, after " + byteSize(s.offset) + " (elements read: " + strconv.Itoa(s.count) + ")",
 		hint: "The answer was cut short on its way, or the distributor's service broke while it wrote. Try again later.",
 	}
 }

@@ -282,14 +282,20 @@ func (r *run) judge(ctx context.Context, entity string, result pluginhost.Result
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	told := map[string]bool{}
 	for _, s := range result.Scopes {
 		scope := Scope{Entity: entity, Ref: s.Ref, Name: s.Name, Outcome: s.Outcome.String(), Count: int(s.Count), Error: ProblemOf(s.Err)}
 		r.details.Scopes = append(r.details.Scopes, scope)
+		why := problemText(scope.Error)
+		if s.Outcome != pluginhost.OutcomeComplete && told[why] {
+			why = "for a reason given above"
+		}
+		told[why] = true
 		switch s.Outcome {
 		case pluginhost.OutcomeFailed:
-			r.details.warn("%s: %s could not be read; nothing of it was touched: %s", entity, scopeTitle(s.Name, s.Ref), problemText(scope.Error))
+			r.details.warn("%s: %s could not be read; nothing of it was touched: %s", entity, scopeTitle(s.Name, s.Ref), why)
 		case pluginhost.OutcomePartial:
-			r.details.warn("%s: only part of %s could be read, so nothing counts as missing from it: %s", entity, scopeTitle(s.Name, s.Ref), problemText(scope.Error))
+			r.details.warn("%s: only part of %s could be read, so nothing counts as missing from it: %s", entity, scopeTitle(s.Name, s.Ref), why)
 		}
 	}
 	for _, w := range result.Warnings {
