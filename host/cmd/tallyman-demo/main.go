@@ -160,7 +160,7 @@ func (d *demo) note(lines ...string) {
 func (d *demo) farewell() {
 	d.title("What is left", "The database stands in "+stateDir+"/tallyman.db. Look at it:")
 	for _, args := range [][]string{
-		{"runs", "show", "3"},
+		{"runs", "show", "6"},
 		{"changes", "acme", "--customer", "Wattle Street Legal"},
 		{"customers", "list", "acme"},
 		{"mappings", "list", "acme/rhipe"},
