@@ -169,7 +169,9 @@ func (a *app) runModule(ctx context.Context, s *store.Store, module integrator.M
 		req.Customers = []int64{id}
 	}
 	planned := &plannedChanges{app: a, keep: o.mode == integrator.Plan, list: []integrator.Change{}}
-	req.Planned = planned.add
+	if planned.keep {
+		req.Planned = planned.add
+	}
 	report, err := a.integrator(s).Run(ctx, req)
 	show.done()
 	if report == nil {
@@ -222,7 +224,6 @@ type plannedChanges struct {
 
 func (p *plannedChanges) add(c integrator.Change) {
 	switch {
-	case !p.keep:
 	case p.app.json || len(p.list) < maxPlanned:
 		p.list = append(p.list, c)
 	default:
