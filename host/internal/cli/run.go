@@ -223,10 +223,9 @@ type plannedChanges struct {
 }
 
 func (p *plannedChanges) add(c integrator.Change) {
-	switch {
-	case p.app.json || len(p.list) < maxPlanned:
+	if p.app.json || len(p.list) < maxPlanned {
 		p.list = append(p.list, c)
-	default:
+	} else {
 		p.left++
 	}
 }
