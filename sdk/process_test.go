@@ -404,8 +404,8 @@ func TestAProcessStartedByHandExplainsItself(t *testing.T) {
 	if code != 2 || !strings.Contains(stderr, "test 0.1.0 is a Tallyman plugin for Test") || !strings.Contains(stderr, "tallyman starts it") {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
-	code, _, stderr = byItself(t, nil, "--verison")
-	if code != 2 || !strings.Contains(stderr, `"--verison" is not known`) || !strings.Contains(stderr, "--version, --describe and --help") {
+	code, _, stderr = byItself(t, nil, "--versions")
+	if code != 2 || !strings.Contains(stderr, `"--versions" is not known`) || !strings.Contains(stderr, "--version, --describe and --help") {
 		t.Errorf("a flag there is not gives %d, %q", code, stderr)
 	}
 	code, help, _ := byItself(t, nil, "--help")
