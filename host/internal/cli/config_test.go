@@ -288,12 +288,17 @@ func TestWhatIsMissingIsNamedWithAnExample(t *testing.T) {
 func TestTheFlagsOfAllFitATerminal(t *testing.T) {
 	t.Parallel()
 	s := newConfig(t, `      client_id = "x"`)
-	for _, args := range [][]string{{"--help"}, {"config", "check", "--help"}, {"config", "show", "--help"}, {"module", "enable", "--help"}, {"plugin", "lock", "--help"}} {
-		out := s.run(0, args...)
-		s.wants(out, "--config PATH", "--set KEY=VALUE", "--log-level LEVEL")
+	for _, command := range []string{
+		"", "test", "plan", "sync", "approve", "reject", "mappings list", "mappings generate", "mappings add", "mappings remove",
+		"customers list", "customers show", "customers import", "subscriptions list", "runs list", "runs show", "changes",
+		"tenant list", "module list", "module enable", "module disable", "plugin list", "plugin lock", "config check", "config show",
+		"db migrate", "db status", "version",
+	} {
+		out := s.run(0, append(strings.Fields(command), "--help")...)
+		s.wants(out, "--config PATH", "--set KEY=VALUE", "--log-level LEVEL", "Usage:\n  tallyman "+command)
 		for line := range strings.Lines(out) {
 			if len([]rune(strings.TrimSuffix(line, "\n"))) > 80 {
-				t.Errorf("%v: longer than 80 columns: %s", args, line)
+				t.Errorf("%s: longer than 80 columns: %s", command, line)
 			}
 		}
 	}

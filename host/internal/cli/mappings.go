@@ -151,7 +151,7 @@ func (a *app) mappingsAdd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "add TENANT/MODULE DISTRIBUTOR-CUSTOMER CUSTOMER", Args: cobra.ExactArgs(3),
 		Short: "Map a distributor customer (id or name) to a customer (id or name) by hand",
-		Example: "  tallyman mappings add acme/rhipe 6c1d2f8f-2d3e-e811-8130-000d3a6600a2 \"Contoso Pty Ltd\"\n" +
+		Example: "  tallyman mappings add acme/rhipe 6c1d2f8f-2d3e-e811-8130-000d3a6600a2 12\n" +
 			"  tallyman mappings add acme/rhipe \"Contoso Demo Ltd\" 12 --change",
 		RunE: a.withStore(func(ctx context.Context, s *store.Store, args []string) error {
 			module, incoming, err := findIncoming(ctx, s, args[0], args[1])

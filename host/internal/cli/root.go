@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/tallymanhq/tallyman/host/internal/config"
@@ -105,8 +106,33 @@ func (a *app) root() *cobra.Command {
 		a.tenantCommand(), a.moduleCommand(), a.pluginCommand(), a.configCommand(), a.dbCommand(), a.versionCommand(),
 	)
 	wrapArgs(root)
+	fitHelp(root)
 	a.flags = root
 	return root
+}
+
+// helpWidth is how many columns help takes.
+const helpWidth = 80
+
+// fitHelp keeps the help of all commands within helpWidth. Examples are meant to be copied and stay as they are.
+func fitHelp(root *cobra.Command) {
+	flags := fmt.Sprintf(".FlagUsagesWrapped %d", helpWidth)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", flags))
+	var fit func(*cobra.Command)
+	fit = func(cmd *cobra.Command) {
+		if cmd.Long == "" {
+			cmd.Long = cmd.Short
+		}
+		paragraphs := strings.Split(cmd.Long, "\n\n")
+		for i, p := range paragraphs {
+			paragraphs[i] = text.WrapSoft(strings.ReplaceAll(p, "\n", " "), helpWidth)
+		}
+		cmd.Long = strings.Join(paragraphs, "\n\n")
+		for _, sub := range cmd.Commands() {
+			fit(sub)
+		}
+	}
+	fit(root)
 }
 
 // wrapArgs makes wrong arguments, and commands that do not exist, a wrong usage.
