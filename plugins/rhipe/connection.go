@@ -29,7 +29,7 @@ var (
 )
 
 const (
-	credentialsHint = "In PRISM open Customer Management, view your own company, Manage Client Credentials, Generate Client Credentials, " +
+	credentialsHint = "Check client_id and client_secret for typing mistakes. For new ones open Customer Management in PRISM, view your own company, Manage Client Credentials, Generate Client Credentials, " +
 		"and put the new client id and secret into the settings. The secret is shown once."
 	permissionHint = "In PRISM check that the client credentials belong to your own company and that the contract agreement is yours."
 	notFoundHint   = "Check contract_agreement_ids, api_base_url and the paths in the settings."
