@@ -7,6 +7,8 @@ FUZZTIME ?= 30s
 # Tools have modules of their own under .tools/, so that their dependencies are not the product's. BUF is run in proto/.
 BUF  := $(GO) tool -modfile=../.tools/buf/go.mod buf
 LINT := $(GO) tool -modfile=.tools/lint/go.mod golangci-lint
+# A folder of plugins/ is a plugin; the example is for reading.
+PLUGINS := $(filter-out example,$(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go)))
 HELP_ALIGN := awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
 export CGO_ENABLED ?= 0
 
@@ -26,7 +28,7 @@ run: build
 ## build: build tallyman and its plugins into bin/
 build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o bin/tallyman ./host/cmd/tallyman
-	$(GO) build -ldflags '$(LDFLAGS)' -o bin/plugins/tallyman-plugin-rhipe ./plugins/rhipe
+	$(foreach p,$(PLUGINS),$(GO) build -ldflags '$(LDFLAGS)' -o bin/plugins/tallyman-plugin-$(p) ./plugins/$(p) &&) true
 
 ## test: run all tests
 # Go's test cache does not know the programs that tests build and run, so it is not asked (-shuffle does without it, too).
