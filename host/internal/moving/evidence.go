@@ -3,6 +3,7 @@
 package moving
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tallymanhq/tallyman/host/internal/mapping"
@@ -85,13 +86,8 @@ func newIndex(side *Side) sideIndex {
 
 // with adds a text to a short list, unless it is empty or there already.
 func with(list []string, text string) []string {
-	if text == "" {
+	if text == "" || slices.Contains(list, text) {
 		return list
-	}
-	for _, have := range list {
-		if have == text {
-			return list
-		}
 	}
 	return append(list, text)
 }

@@ -55,12 +55,15 @@ func sub(id int64, ref, customer, name, vendorRef string, edits ...subEdit) Subs
 	return s
 }
 
-func over(s *Subscription)                     { s.Ended = true }
-func sku(sku string) subEdit                   { return func(s *Subscription) { s.VendorSKU = sku } }
-func term(term string) subEdit                 { return func(s *Subscription) { s.CommitmentTerm = term } }
-func inTenant(ref string) subEdit              { return func(s *Subscription) { s.VendorTenant = ref } }
-func charged(kind string) subEdit              { return func(s *Subscription) { s.Charge = kind } }
-func recordOn(customer int64) subEdit          { return func(s *Subscription) { s.CustomerID = customer } }
+func over(s *Subscription)   { s.Ended = true }
+func sku(sku string) subEdit { return func(s *Subscription) { s.VendorSKU = sku } }
+
+func term(term string) subEdit { return func(s *Subscription) { s.CommitmentTerm = term } }
+
+func inTenant(ref string) subEdit     { return func(s *Subscription) { s.VendorTenant = ref } }
+func charged(kind string) subEdit     { return func(s *Subscription) { s.Charge = kind } }
+func recordOn(customer int64) subEdit { return func(s *Subscription) { s.CustomerID = customer } }
+
 func soldBy(vendor string) subEdit             { return func(s *Subscription) { s.Vendor = vendor } }
 func customers(list ...Customer) []Customer    { return list }
 func subs(list ...Subscription) []Subscription { return list }
@@ -100,7 +103,7 @@ func propose(t *testing.T, source, target Side, decided ...Decision) outcome {
 		if l.Next == "" {
 			t.Errorf("nobody is told what to do: %s", l.Why)
 		}
-		ref := ""
+		var ref string
 		if l.Customer != nil {
 			ref = l.Customer.Ref
 		} else {
@@ -459,10 +462,14 @@ func TestSubscriptions(t *testing.T) {
 
 func TestDecisionsThatCannotBeFollowed(t *testing.T) {
 	t.Parallel()
-	source := Side{Module: "acme/old", Customers: customers(mapped(1, "a", "Contoso")),
-		Subscriptions: subs(sub(10, "s", "a", "Office", guidA), sub(0, "moved", "a", "Office", guidB))}
-	target := Side{Module: "acme/new", Complete: true, Customers: customers(unmapped("x", "Contoso"), unmapped("y", "Nobody")),
-		Subscriptions: subs(sub(0, "t", "x", "Office", guidA), sub(0, "u", "y", "Office", guidC))}
+	source := Side{
+		Module: "acme/old", Customers: customers(mapped(1, "a", "Contoso")),
+		Subscriptions: subs(sub(10, "s", "a", "Office", guidA), sub(0, "moved", "a", "Office", guidB)),
+	}
+	target := Side{
+		Module: "acme/new", Complete: true, Customers: customers(unmapped("x", "Contoso"), unmapped("y", "Nobody")),
+		Subscriptions: subs(sub(0, "t", "x", "Office", guidA), sub(0, "u", "y", "Office", guidC)),
+	}
 	for name, c := range map[string]struct {
 		decided []Decision
 		want    string

@@ -104,13 +104,17 @@ func (m *matching) decide() error {
 		owner, undecided := m.ownerOfTarget(target)
 		switch {
 		case s.RecordID == 0 || m.usedSource[source]:
-			return &DecisionError{d, fmt.Sprintf("%s of %s has no subscription of ours that could be carried over", quoted(s.Name, s.Ref), m.source.Module),
-				"It may have been carried over already: see \"tallyman changes\"."}
+			return &DecisionError{
+				d, fmt.Sprintf("%s of %s has no subscription of ours that could be carried over", quoted(s.Name, s.Ref), m.source.Module),
+				"It may have been carried over already: see \"tallyman changes\".",
+			}
 		case m.usedTarget[target]:
 			return &DecisionError{d, fmt.Sprintf("%s of %s is named twice", quoted(t.Name, t.Ref), m.target.Module), "Name each subscription once."}
 		case owner == 0 || undecided:
-			return &DecisionError{d, fmt.Sprintf("the customer of %s of %s is not mapped yet", quoted(t.Name, t.Ref), m.target.Module),
-				"Map it first with \"tallyman mappings add\"."}
+			return &DecisionError{
+				d, fmt.Sprintf("the customer of %s of %s is not mapped yet", quoted(t.Name, t.Ref), m.target.Module),
+				"Map it first with \"tallyman mappings add\".",
+			}
 		}
 		m.carry(source, target, Decided, "a person said so")
 	}
