@@ -51,8 +51,9 @@ type Options struct {
 	RequestsPerMinute int
 	// MaxAttempts is how often a read is tried in all. Writes are tried once. Default 5.
 	MaxAttempts int
-	// RetryWait is the first wait before a repeat; it doubles each time, with jitter. Default 1 s. An answer of "too many
-	// requests" that names no time waits eight times as long.
+	// RetryWait is the first wait before a repeat; it doubles each time, with jitter. Default 1 s. A wait that the
+	// distributor asks for goes first, be it in the header Retry-After or in the text of a 429 or 503 ("Try again in 26
+	// seconds."). An answer of "too many requests" that names no time waits eight times as long.
 	RetryWait time.Duration
 	// MaxRetryWait bounds one wait. A distributor that asks for more is not asked again in this call. Default 2 min.
 	MaxRetryWait time.Duration

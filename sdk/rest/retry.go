@@ -90,7 +90,8 @@ func jitter(upTo time.Duration) time.Duration {
 	return rand.N(upTo) //nolint:gosec // nobody gains by guessing it
 }
 
-// retryAfter reads the header of a refusal: seconds, or a date. A wait in the past is zero.
+// retryAfter reads the header of a refusal: seconds, or a date. A wait in the past is zero. One that was told in the text
+// is in the header, too; see tellWait.
 func retryAfter(resp *http.Response) (time.Duration, bool) {
 	if resp == nil || resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode < 500 {
 		return 0, false

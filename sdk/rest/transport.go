@@ -211,6 +211,9 @@ func (p *pipe) attempt(req *http.Request, call *call) (*http.Response, error) {
 	if err != nil && !failed {
 		return nil, err
 	}
+	if failed {
+		tellWait(resp, data)
+	}
 	resp.Body = io.NopCloser(bytes.NewReader(data))
 	return resp, nil
 }

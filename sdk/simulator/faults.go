@@ -38,6 +38,10 @@ func RESTFaults(r Requests) []HTTPFault {
 			Spoil: RetryAtDate(),
 		},
 		{
+			Fault: both("throttled.words", "for a second every request is answered 429, and only the text says for how long", Complete, ""), On: api,
+			Begin: ThrottleInWords,
+		},
+		{
 			Fault: both("throttled.silent", "one request is answered 429, and no time is named", Complete, ""), On: api, Times: 1,
 			Spoil: Status(http.StatusTooManyRequests, `{"error":"too many requests"}`),
 		},

@@ -51,6 +51,8 @@ type HTTPFault struct {
 	Times int
 	// Spoil answers instead of the API, which it may ask.
 	Spoil Spoil
+	// Begin makes a Spoil for each time the fault is played, for one that remembers what it did. It goes before Spoil.
+	Begin func() Spoil
 }
 
 // Spoil answers a request wrongly. api is what answers rightly.
@@ -78,6 +80,7 @@ type HTTP struct {
 
 	mu      sync.Mutex
 	current *HTTPFault
+	spoil   Spoil
 	seen    int
 	left    int
 	// healed is closed when another fault is played, so that nobody hangs on.
@@ -133,9 +136,12 @@ func (h *HTTP) Play(_ context.Context, name string) error {
 	defer h.mu.Unlock()
 	close(h.healed)
 	h.healed = make(chan struct{})
-	h.current, h.seen, h.left = fault, 0, 0
+	h.current, h.spoil, h.seen, h.left = fault, nil, 0, 0
 	if fault != nil {
-		h.left = fault.Times
+		h.spoil, h.left = fault.Spoil, fault.Times
+		if fault.Begin != nil {
+			h.spoil = fault.Begin()
+		}
 	}
 	return nil
 }
@@ -191,5 +197,5 @@ func (h *HTTP) strikes(r *http.Request) (Spoil, <-chan struct{}) {
 		}
 		h.left--
 	}
-	return f.Spoil, h.healed
+	return h.spoil, h.healed
 }

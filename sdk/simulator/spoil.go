@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,6 +32,21 @@ func RetryAtDate() Spoil {
 	return func(w http.ResponseWriter, r *http.Request, api http.Handler) {
 		when := time.Now().Add(time.Second).UTC().Format(http.TimeFormat)
 		Status(http.StatusTooManyRequests, `{"error":"too many requests"}`, "Retry-After", when)(w, r, api)
+	}
+}
+
+// ThrottleInWords answers 429 for a second, and tells the wait in the text alone. For HTTPFault.Begin.
+func ThrottleInWords() Spoil {
+	const pause = time.Second
+	var until atomic.Int64
+	refuse := Status(http.StatusTooManyRequests, `{"statusCode":429,"message":"Rate limit is exceeded. Try again in 1 seconds."}`)
+	return func(w http.ResponseWriter, r *http.Request, api http.Handler) {
+		now := time.Now().UnixNano()
+		if until.CompareAndSwap(0, now+int64(pause)) || now < until.Load() {
+			refuse(w, r, api)
+			return
+		}
+		api.ServeHTTP(w, r)
 	}
 }
 
