@@ -34,6 +34,7 @@ func Exercise(t *testing.T, fresh newDatabase) {
 		"import":                   exerciseImport,
 		"lists":                    exerciseLists,
 		"held changes":             exerciseHeld,
+		"moving to another module": exerciseMove,
 		"two writers":              exerciseWriters,
 	} {
 		t.Run(name, func(t *testing.T) {

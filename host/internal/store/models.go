@@ -118,7 +118,7 @@ type Mapping struct {
 	ModuleID              int64 `json:"module_id"`
 	DistributorCustomerID int64 `json:"distributor_customer_id"`
 	CustomerID            int64 `json:"customer_id"`
-	// Origin is name, created or manual.
+	// Origin is name, created, moved or manual.
 	Origin    string    `json:"origin"`
 	Who       string    `json:"who"`
 	CreatedAt time.Time `json:"created_at"`
@@ -135,7 +135,8 @@ type Scope struct {
 	Name     string `json:"name"`
 }
 
-// The bits of DistributorSubscription.Flags. A record with none of them, whose fingerprint is the same, is unchanged.
+// The bits of DistributorSubscription.Flags. A record with none of them, or only FlagCarried, whose fingerprint is the same,
+// is unchanged.
 const (
 	// FlagGone: it is missing from the distributor and that has been dealt with.
 	FlagGone = 1 << iota
@@ -144,6 +145,8 @@ const (
 	FlagPending
 	// FlagMissing: it was missing from at least one complete reading.
 	FlagMissing
+	// FlagCarried: its subscription was carried over to another module, and it gets no other.
+	FlagCarried
 )
 
 // DistributorSubscription is a subscription as the distributor last gave it. Where our record of it lags behind, for
@@ -166,10 +169,12 @@ type DistributorSubscription struct {
 	// nor starts the count again; one that lists it, complete or not, does.
 	Missing int64           `json:"missing"`
 	Record  json.RawMessage `bun:"type:text" json:"record,omitempty"`
-	// SubscriptionID is nil while its customer is not mapped.
-	SubscriptionID *int64    `json:"subscription_id,omitempty"`
-	CreatedAt      time.Time `json:"created_at"`
-	UpdatedAt      time.Time `json:"updated_at"`
+	// SubscriptionID is nil while its customer is not mapped, and once its subscription was carried over to another module.
+	SubscriptionID *int64 `json:"subscription_id,omitempty"`
+	// CarriedAs is the subscription it had until then. Only Carry writes it.
+	CarriedAs *int64    `json:"carried_as,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // Subscription is what a customer holds. Its id never changes and is never used again.

@@ -302,11 +302,13 @@ func (e edition) migrations() (fs.FS, database.Dialect) { return e.files, databa
 func TestAnOlderSchemaWaitsForAPerson(t *testing.T) {
 	t.Parallel()
 	path := migrated(t, t.TempDir())
-	now, err := os.ReadFile("migrations/sqlite/00001_first.sql")
+	later := filepath.Join(t.TempDir(), "later")
+	must(t, os.CopyFS(later, os.DirFS("migrations/sqlite")))
+	files, err := os.ReadDir(later)
 	must(t, err)
-	later := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(later, "00001_first.sql"), now, 0o600))
-	must(t, os.WriteFile(filepath.Join(later, "00002_more.sql"), []byte("-- +goose Up\nCREATE TABLE more (id INTEGER);\nCREATE TABLE more (id INTEGER);\n"), 0o600))
+	newest := len(files)
+	name := fmt.Sprintf("%05d_more.sql", newest+1)
+	must(t, os.WriteFile(filepath.Join(later, name), []byte("-- +goose Up\nCREATE TABLE more (id INTEGER);\nCREATE TABLE more (id INTEGER);\n"), 0o600))
 
 	s := openAt(t, Options{URL: "sqlite:" + path, ForMigration: true})
 	d, ok := s.dialect.(*sqlite)
@@ -315,23 +317,24 @@ func TestAnOlderSchemaWaitsForAPerson(t *testing.T) {
 	}
 	s.dialect = edition{d, os.DirFS(later)}
 	err = s.fail(t.Context(), "open database", s.checkSchema(t.Context(), false))
-	if told := wantKind(t, err, KindOlder); !strings.Contains(told.Message, "has schema 1, this tallyman needs 2") || !strings.Contains(told.Next, "tallyman db migrate") {
+	older := fmt.Sprintf("has schema %d, this tallyman needs %d", newest, newest+1)
+	if told := wantKind(t, err, KindOlder); !strings.Contains(told.Message, older) || !strings.Contains(told.Next, "tallyman db migrate") {
 		t.Errorf("the error is %+v", told)
 	}
 
 	_, err = s.Migrate(t.Context())
-	if told := wantKind(t, err, KindMigration); !strings.Contains(told.Message, "00002_more.sql") {
+	if told := wantKind(t, err, KindMigration); !strings.Contains(told.Message, name) {
 		t.Errorf("the error is %+v", told)
 	}
 	status, err := s.Status(t.Context())
 	must(t, err)
-	if len(status) != 2 || status[0].AppliedAt == nil || status[1].AppliedAt != nil {
+	if len(status) != newest+1 || status[newest-1].AppliedAt == nil || status[newest].AppliedAt != nil {
 		t.Errorf("after a migration that failed: %+v", status)
 	}
-	must(t, os.WriteFile(filepath.Join(later, "00002_more.sql"), []byte("-- +goose Up\nCREATE TABLE more (id INTEGER);\n"), 0o600))
+	must(t, os.WriteFile(filepath.Join(later, name), []byte("-- +goose Up\nCREATE TABLE more (id INTEGER);\n"), 0o600))
 	done, err := s.Migrate(t.Context())
 	must(t, err)
-	if len(done) != 1 || done[0].Version != 2 {
+	if len(done) != 1 || done[0].Version != int64(newest)+1 {
 		t.Errorf("the second try applied %+v", done)
 	}
 	_, err = Open(t.Context(), Options{URL: "sqlite:" + path})

@@ -42,7 +42,7 @@ func (s *Store) Scopes(ctx context.Context, moduleID int64) ([]Scope, error) {
 	return list, s.fail(ctx, "list scopes", err)
 }
 
-// Pair is a distributor subscription with our subscription for it, which is nil while its customer is not mapped.
+// Pair is a distributor subscription with our subscription for it, which is nil where it has none.
 type Pair struct {
 	DistributorSubscription
 	Subscription *Subscription
@@ -72,6 +72,14 @@ func (s *Store) DistributorSubscriptionsOfCustomer(ctx context.Context, moduleID
 	return list, s.fail(ctx, "read distributor subscriptions of a customer", err)
 }
 
+// DistributorSubscriptions gives a page of all distributor subscriptions of a module, by id: those with an id above afterID,
+// at most limit of them.
+func (s *Store) DistributorSubscriptions(ctx context.Context, moduleID, afterID int64, limit int) ([]Pair, error) {
+	query := s.pairs(moduleID).Where("d.id > ?", afterID).OrderExpr("d.id").Limit(int64(limit))
+	list, err := s.scanPairs(ctx, query, make([]Pair, 0, limit))
+	return list, s.fail(ctx, "read distributor subscriptions", err)
+}
+
 // ItemKeyHashes gives the key hashes of the distributor subscriptions whose keys begin with a subscription's key and a
 // slash: its items, where it has several.
 func (s *Store) ItemKeyHashes(ctx context.Context, moduleID int64, refKey string) ([]int64, error) {
@@ -98,7 +106,7 @@ func (s *Store) countActive(moduleID int64) *bun.SelectQuery {
 func (s *Store) pairs(moduleID int64) *bun.SelectQuery {
 	return s.read.NewSelect().TableExpr("distributor_subscriptions AS d").
 		ColumnExpr("d.id, d.tenant_id, d.module_id, d.ref, d.ref_key, d.key_hash, d.fingerprint, d.customer_key, d.scope_id").
-		ColumnExpr("d.flags, d.missing, d.record, d.subscription_id, d.created_at, d.updated_at").
+		ColumnExpr("d.flags, d.missing, d.record, d.subscription_id, d.carried_as, d.created_at, d.updated_at").
 		ColumnExpr("s.customer_id, s.distributor, s.ref, s.name, s.quantity, s.unit, s.active, s.state, s.status, s.charge").
 		ColumnExpr("s.billing_term, s.commitment_term, s.started_on, s.commitment_end, s.cancellable_until, s.auto_renew").
 		ColumnExpr("s.trial, s.sku, s.vendor, s.vendor_ref, s.parent_ref, s.customer_price, s.partner_cost, s.list_price").
@@ -128,7 +136,7 @@ func (s *Store) scanPairs(ctx context.Context, query *bun.SelectQuery, list []Pa
 		p := &list[len(list)-1]
 		d := &p.DistributorSubscription
 		err := rows.Scan(&d.ID, &d.TenantID, &d.ModuleID, &d.Ref, &d.RefKey, &d.KeyHash, &d.Fingerprint, &d.CustomerKey, &d.ScopeID,
-			&d.Flags, &d.Missing, &record, &d.SubscriptionID, &d.CreatedAt, &d.UpdatedAt,
+			&d.Flags, &d.Missing, &record, &d.SubscriptionID, &d.CarriedAs, &d.CreatedAt, &d.UpdatedAt,
 			&customerID, &texts[0], &texts[1], &texts[2], &quantity, &texts[3], &active, &texts[4], &texts[5], &texts[6],
 			&texts[7], &texts[8], &texts[9], &texts[10], &texts[11], &autoRenew,
 			&trial, &texts[12], &texts[13], &texts[14], &texts[15], &customerPrice, &partnerCost, &listPrice,
