@@ -338,6 +338,16 @@ func TestSubscriptions(t *testing.T) {
 			target: subs(sub(0, "t", "x", "Office", guidA)),
 			want:   outcome{Mapped: both, Carried: []string{"10 → t"}},
 		},
+		"one that lives at the source and has ended at the target": {
+			source: subs(sub(10, "s", "a", "Office", guidA)),
+			target: subs(sub(0, "t", "x", "Office", guidA, over)),
+			want:   outcome{Mapped: both},
+		},
+		"one that has ended at both": {
+			source: subs(sub(10, "s", "a", "Office", guidA, over)),
+			target: subs(sub(0, "t", "x", "Office", guidA, over)),
+			want:   outcome{Mapped: both, Carried: []string{"10 → t"}},
+		},
 		"items are told apart by what they are": {
 			source: subs(sub(10, "s/1", "a", "Seats", guidA, sku("P1")), sub(11, "s/2", "a", "Storage", guidA, sku("P2"))),
 			target: subs(sub(0, "t/b", "x", "Extra storage", guidA, sku("p2")), sub(0, "t/a", "x", "Seats", guidA, sku("P1"))),

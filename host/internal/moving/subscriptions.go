@@ -160,8 +160,9 @@ func (m *matching) byVendorIDs() {
 		sources, targets := m.free(m.sources.subscriptions[key], m.targets.subscriptions[key])
 		aliveSources, aliveTargets := m.alive(sources, targets)
 		m.pair(aliveSources, aliveTargets, true, reason)
-		// What has ended counts by itself only where nothing lives. Beside what lives it has to be recognised.
-		m.pair(sources, targets, len(aliveSources) == 0 || len(aliveTargets) == 0, reason)
+		// What has ended counts by itself only where nothing lives. Beside what lives it has to be recognised. What lives at
+		// the source never goes on as what has ended at the target: nobody would be billed for it any more.
+		m.pair(m.ended(sources), targets, len(aliveSources) == 0, reason)
 		m.leaveRest(sources, targets)
 	}
 }
@@ -177,6 +178,10 @@ func (m *matching) alive(sources, targets []int) (s, t []int) {
 	s = slices.DeleteFunc(slices.Clone(sources), func(i int) bool { return m.source.Subscriptions[i].Ended })
 	t = slices.DeleteFunc(slices.Clone(targets), func(i int) bool { return m.target.Subscriptions[i].Ended })
 	return s, t
+}
+
+func (m *matching) ended(sources []int) []int {
+	return slices.DeleteFunc(slices.Clone(sources), func(i int) bool { return !m.source.Subscriptions[i].Ended })
 }
 
 // pair matches what shares a vendor's id: one with one, if that is enough, and items by what they are.
