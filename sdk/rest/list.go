@@ -8,87 +8,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"hash/maphash"
 	"io"
-	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 )
 
-// Listing says how a list was read.
-type Listing struct {
-	// Elements is how many elements it had, over all pages.
-	Elements int
-	// Pages is how many answers it took.
-	Pages int
-	// Enveloped: the list came within an object, so it may have pages.
-	Enveloped bool
-	// Null: the distributor answered null where a list was due.
-	Null bool
-}
-
-// maxPages ends a listing whose pages never do.
-const maxPages = 100_000
-
-// List reads a list element by element, without holding it: a bare array, or an object with the array under Records,
-// Items, Data or value. The pages of the latter are followed by the query parameter page, from 1, until one is empty or
-// repeats an earlier one.
-//
-// An answer that is cut short, is no list, or goes on behind its end is an error, however many elements were given to
-// each before. An error of each ends the list and is passed on. each must not send requests with the same client: the list
-// keeps its place among Options.MaxParallel until it is read.
-func (c *Client) List(ctx context.Context, r Request, each func(Value) error) (Listing, error) {
-	var listing Listing
-	seed := maphash.MakeSeed()
-	firsts, wholes := map[uint64]bool{}, map[uint64]bool{}
-	for page := 1; page <= maxPages; page++ {
-		request := r
-		if page > 1 {
-			request = r.WithQuery("page", strconv.Itoa(page))
-		}
-		var whole maphash.Hash
-		whole.SetSeed(seed)
-		elements, repeats := 0, false
-		err := c.list(ctx, request, &listing, func(v Value) error {
-			if elements == 0 {
-				first := maphash.Bytes(seed, v.raw)
-				repeats = firsts[first]
-				firsts[first] = true
-			}
-			elements++
-			_, _ = whole.Write(v.raw)
-			_ = whole.WriteByte(',')
-			if repeats {
-				return nil
-			}
-			listing.Elements++
-			return each(v)
-		})
-		listing.Pages++
-		if err != nil {
-			return listing, err
-		}
-		if repeats && !wholes[whole.Sum64()] {
-			return listing, c.pageError(r, "page "+strconv.Itoa(page)+" begins like an earlier page and goes on differently")
-		}
-		if !listing.Enveloped || elements == 0 || repeats {
-			return listing, nil
-		}
-		wholes[whole.Sum64()] = true
-	}
-	return listing, c.pageError(r, "the list has more than "+strconv.Itoa(maxPages)+" pages")
-}
-
-func (c *Client) pageError(r Request, text string) error {
-	target, err := r.url(c.base)
-	if err != nil {
-		return err
-	}
-	e := c.schemaError(&call{method: r.method, target: target, redact: c.Redact}, &http.Response{StatusCode: http.StatusOK}, errors.New(text))
-	e.Hint = "The list changed while it was read. Try again; if it stays, the distributor's paging works in another way."
-	return e
-}
-
-func (c *Client) list(ctx context.Context, r Request, listing *Listing, each func(Value) error) error {
+// list reads one answer with s.
+func (c *Client) list(ctx context.Context, r Request, s *listReader) error {
 	resp, call, err := c.send(ctx, r, true)
 	if err != nil {
 		return err
@@ -102,9 +29,8 @@ func (c *Client) list(ctx context.Context, r Request, listing *Listing, each fun
 	if err := checkJSON(call, resp, head); err != nil {
 		return c.schemaError(call, resp, err)
 	}
-	s := &listReader{from: reader, limit: c.options.MaxElement, each: each}
+	s.from, s.limit = reader, c.options.MaxElement
 	err = s.read()
-	listing.Enveloped, listing.Null = listing.Enveloped || s.enveloped, s.null
 	var (
 		failed *readError
 		own    *ownError
@@ -123,7 +49,7 @@ func (c *Client) list(ctx context.Context, r Request, listing *Listing, each fun
 
 // ReadList reads a list from r as Client.List does, for one answer.
 func ReadList(r io.Reader, each func(Value) error) error {
-	s := &listReader{from: bufio.NewReaderSize(r, 64<<10), limit: 64 << 20, each: each}
+	s := &listReader{from: bufio.NewReaderSize(r, 64<<10), limit: 64 << 20, each: each, names: listNames}
 	err := s.read()
 	var own *ownError
 	if errors.As(err, &own) {
@@ -135,15 +61,31 @@ func ReadList(r io.Reader, each func(Value) error) error {
 // ownError carries an error of the caller's function past the decoder.
 type ownError struct{ error }
 
-func isListName(name []byte) bool {
-	return equalFold(name, "records") || equalFold(name, "items") || equalFold(name, "data") || equalFold(name, "value")
+// listNames are what envelopes call their list.
+var listNames = []string{"Records", "Items", "Data", "value"}
+
+func isOneOf(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(one string) bool { return equalFold([]byte(name), one) })
+}
+
+// oneOf gives names as a person reads them: "Records, Items, Data or value".
+func oneOf(names []string) string {
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 // listReader cuts a JSON list into its elements.
 type listReader struct {
-	from      *bufio.Reader
-	limit     int
-	each      func(Value) error
+	from  *bufio.Reader
+	limit int
+	each  func(Value) error
+	// names are what the list may be called in an envelope, tell is the name of what else is wanted of it, told what came.
+	names     []string
+	tell      string
+	told      Value
 	offset    int64
 	count     int
 	buf       []byte
@@ -240,7 +182,8 @@ func (s *listReader) envelope() error {
 		if !name.IsString() {
 			return shapef("the answer is malformed at byte %d", s.offset)
 		}
-		isList := isListName([]byte(name.Text())) && !found
+		isList := isOneOf(s.names, name.Text()) && !found
+		isTold := s.tell != "" && equalFold([]byte(name.Text()), s.tell)
 		isMessage := equalFold([]byte(name.Text()), "message")
 		if c, err = s.must(); err != nil {
 			return err
@@ -266,6 +209,9 @@ func (s *listReader) envelope() error {
 			if isMessage {
 				message = v.Text()
 			}
+			if isTold {
+				s.told = v.Clone()
+			}
 		}
 		if c, err = s.must(); err != nil {
 			return err
@@ -284,7 +230,7 @@ func (s *listReader) envelope() error {
 	if message != "" {
 		return shapef("it holds no list, only the message %q", clip(clean(message), maxErrorText))
 	}
-	return shapef("the answer is an object without a list under Records, Items, Data or value")
+	return shapef("the answer is an object without a list under %s", oneOf(s.names))
 }
 
 // next gives the next character that is not white space, without taking it; io.EOF at the end.

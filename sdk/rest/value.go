@@ -171,7 +171,7 @@ func (v Value) List() (list Value, ok bool) {
 		var o Object
 		o.Read(v)
 		for i := range o {
-			if isListName(o[i].Name) && (o[i].Value.IsArray() || o[i].Value.IsNull()) {
+			if isOneOf(listNames, string(o[i].Name)) && (o[i].Value.IsArray() || o[i].Value.IsNull()) {
 				return o[i].Value, true
 			}
 		}
