@@ -33,6 +33,17 @@ type saidSub struct {
 	items []string
 }
 
+// after fills in what is not said this time from what was said before. Metered use has no quantity, whatever was said.
+func (s saidSub) after(before saidSub) saidSub {
+	s.cost = cmp.Or(s.cost, before.cost)
+	if s.metered {
+		s.quantity = ""
+	} else {
+		s.quantity = cmp.Or(s.quantity, before.quantity)
+	}
+	return s
+}
+
 type saidScope struct {
 	ref       string
 	outcome   pluginhost.Outcome
@@ -508,7 +519,7 @@ func (r *modelRun) runSubscriptions(reading reading) {
 			r.records[key] = rec
 		}
 		s := said[key]
-		rec.said, rec.scope, rec.customerKey, rec.missing, rec.gone = s, scopeOf[key], r.key(s.customer), 0, false
+		rec.said, rec.scope, rec.customerKey, rec.missing, rec.gone = s.after(rec.said), scopeOf[key], r.key(s.customer), 0, false
 		if rec.ref = s.ref; itemOf[key] != "" {
 			rec.ref += "/" + itemOf[key]
 		}

@@ -52,6 +52,45 @@ func TestSubscriptionsMayComeBeforeTheirCustomer(t *testing.T) {
 	r.wants(r.sync(), NoChange, map[string]int{CountUnchanged: 1})
 }
 
+// TestWhatWaitsKeepsWhatWasTold: distributors tell prices seldom, and a customer may be mapped, or mapped again, long after.
+func TestWhatWaitsKeepsWhatWasTold(t *testing.T) {
+	t.Parallel()
+	priced := func(amount string) func(*distributorv1.Subscription) {
+		return func(s *distributorv1.Subscription) {
+			s.CommitmentEnd = "2027-03-01"
+			s.Items[0].PartnerCost = &distributorv1.Money{Amount: amount, Currency: "AUD"}
+		}
+	}
+	r := newRig(t)
+	r.module.Unmatched = UnmatchedIgnore
+	customers := []sdk.Customer{customer("c1", "Contoso")}
+	told := func(quantity string, edits ...func(*distributorv1.Subscription)) {
+		r.fake.lists(customers, sub("u1", "c1", quantity, edits...))
+		r.sync()
+	}
+	told("5", priced("27.36"))
+	told("6")
+	ids := r.has("Contoso Ltd", "Contoso Pty")
+	r.remap("c1", ids[0])
+	r.sync()
+	wants := func(quantity, cost string) {
+		t.Helper()
+		row := r.subscriptionRows()["u1"]
+		if textOf(row.PartnerCost) != cost || row.Currency != "AUD" || row.CommitmentEnd != "2027-03-01" || quantityOf(row) != quantity {
+			t.Errorf("it has %s seats at %q %s until %q, want %s at %s AUD until 2027-03-01",
+				quantityOf(row), textOf(row.PartnerCost), row.Currency, row.CommitmentEnd, quantity, cost)
+		}
+	}
+	wants("6", "27.36")
+	r.unmap("c1")
+	told("6", priced("30.1"))
+	told("7")
+	r.remap("c1", ids[1])
+	told("8")
+	wants("8", "30.1")
+	r.wants(r.sync(), NoChange, map[string]int{CountUnchanged: 1})
+}
+
 // TestAMappingChangeMovesWhatIsMissing: what is left active although it is missing is still billed, and has to go to the
 // right customer.
 func TestAMappingChangeMovesWhatIsMissing(t *testing.T) {

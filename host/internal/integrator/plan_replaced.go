@@ -4,8 +4,6 @@ package integrator
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"github.com/tallymanhq/tallyman/host/internal/reconcile"
 	"github.com/tallymanhq/tallyman/host/internal/store"
@@ -70,9 +68,9 @@ func (r *run) replacedStep(pair *store.Pair, owner *customerStep) (*subscription
 		r.addChange(step, reconcile.Moving(pair.Subscription.CustomerID, owner.customerID()))
 		return step, nil
 	}
-	var told reconcile.Observed
-	if err := json.Unmarshal(pair.Record, &told); err != nil {
-		return nil, fmt.Errorf("read the stored record of subscription %q: %w", pair.Ref, err)
+	told, err := storedRecord(pair)
+	if err != nil {
+		return nil, err
 	}
 	step.told = &told
 	decision := reconcile.Seen(current(pair.Subscription), told, owner.customerID(), false, r.req.Module.Subscriptions)

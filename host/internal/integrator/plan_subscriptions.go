@@ -5,6 +5,7 @@ package integrator
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 
 	"github.com/tallymanhq/tallyman/host/internal/reconcile"
 	"github.com/tallymanhq/tallyman/host/internal/store"
@@ -148,7 +149,11 @@ func (r *run) listedBatch(ctx context.Context, batch []spooled, fn func(*subscri
 		if rec.entry >= 0 {
 			pair = known[r.subscriptions.index.entries[rec.entry].id]
 		}
-		if err := fn(r.listedStep(rec, pair)); err != nil {
+		step, err := r.listedStep(rec, pair)
+		if err != nil {
+			return err
+		}
+		if err := fn(step); err != nil {
 			return err
 		}
 	}
@@ -170,8 +175,9 @@ func (r *run) pairs(ctx context.Context, ids []int64) (map[int64]*store.Pair, er
 	return byID, nil
 }
 
-// listedStep decides about one listed subscription.
-func (r *run) listedStep(rec spooled, pair *store.Pair) *subscriptionStep {
+// listedStep decides about one listed subscription. What this listing does not tell of it is what earlier ones told: the
+// price of a subscription that waits for its customer to be mapped is not lost when a later listing has none.
+func (r *run) listedStep(rec spooled, pair *store.Pair) (*subscriptionStep, error) {
 	item := noItem
 	if items := rec.sub.GetItems(); len(items) > 0 {
 		item = items[rec.item]
@@ -182,6 +188,11 @@ func (r *run) listedStep(rec spooled, pair *store.Pair) *subscriptionStep {
 	if pair != nil && pair.RefKey == name {
 		step.was, step.row, step.sub = pair.DistributorSubscription, pair.DistributorSubscription, pair.Subscription
 		step.waited = pair.Subscription == nil && pair.Flags&store.FlagGone == 0
+		before, err := storedRecord(pair)
+		if err != nil {
+			return nil, err
+		}
+		told = told.Remember(before.Fields)
 	} else {
 		step.row = store.DistributorSubscription{TenantID: r.tenant.ID, ModuleID: r.module.ID, RefKey: name, CreatedAt: r.started}
 	}
@@ -191,7 +202,16 @@ func (r *run) listedStep(rec spooled, pair *store.Pair) *subscriptionStep {
 	row.Record = jsonText(&told)
 	step.owner = r.planned.owner(row.CustomerKey)
 	r.decideListed(step)
-	return step
+	return step, nil
+}
+
+// storedRecord gives what the distributor told of a subscription before.
+func storedRecord(pair *store.Pair) (reconcile.Observed, error) {
+	var told reconcile.Observed
+	if err := json.Unmarshal(pair.Record, &told); err != nil {
+		return told, fmt.Errorf("read the stored record of subscription %q: %w", pair.Ref, err)
+	}
+	return told, nil
 }
 
 // decideListed asks the rules, once it is clear whose subscription it is.

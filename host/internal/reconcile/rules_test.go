@@ -3,9 +3,10 @@
 package reconcile
 
 import (
+	"cmp"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 func kinds(changes []Change) []Kind {
@@ -59,7 +60,7 @@ func TestRulesForWhatIsListed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := Seen(c.current, c.told, c.customer, c.complete, c.policy)
-			if diff := cmp.Diff(c.kinds, kinds(d.Changes)); diff != "" {
+			if diff := gocmp.Diff(c.kinds, kinds(d.Changes)); diff != "" {
 				t.Errorf("changes (-want +got):\n%s", diff)
 			}
 			if d.Active != c.active || d.EndPending != c.pending {
@@ -168,5 +169,28 @@ func TestGuards(t *testing.T) {
 	_, d := l.HoldEmpty(40, 0, "subscriptions")
 	if a || b || c || d {
 		t.Error("an overridden guard held")
+	}
+}
+
+// TestRemember: what is not told is what was told before, but for the state, whose end must be told again.
+func TestRemember(t *testing.T) {
+	t.Parallel()
+	before := Fields{Name: "Premium", Quantity: "5", State: StateCancelled, Status: "Cancelled", PartnerCost: "27.36", Currency: "AUD"}
+	for name, c := range map[string]struct{ before, told, want string }{
+		"seats":                   {"recurring", "recurring", "5"},
+		"charge not told":         {"recurring", "", "5"},
+		"metered":                 {ChargeUsage, ChargeUsage, ""},
+		"metered, not told again": {ChargeUsage, "", ""},
+		"was metered":             {ChargeUsage, "recurring", ""},
+		"became metered":          {"recurring", ChargeUsage, ""},
+	} {
+		before.Charge = c.before
+		got := Observed{Ref: "u1", Fields: Fields{Name: "Basic", State: StateUnknown, Charge: c.told}}.Remember(before)
+		want := Observed{Ref: "u1", Fields: Fields{
+			Name: "Basic", State: StateUnknown, Quantity: c.want, PartnerCost: "27.36", Currency: "AUD", Charge: cmp.Or(c.told, c.before),
+		}}
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
 	}
 }

@@ -129,6 +129,18 @@ func (f Fields) Merge(told Fields) (Fields, []Difference) {
 	return merged, differences
 }
 
+// Remember fills in what the distributor did not tell this time from what it told before. The state is taken as it is told:
+// an end that is not repeated is no end. What came as the quantity of metered use was none.
+func (o Observed) Remember(before Fields) Observed {
+	if before.Charge == ChargeUsage {
+		before.Quantity = ""
+	}
+	state, status := o.State, o.Status
+	o.Fields, _ = before.Merge(o.Fields)
+	o.State, o.Status = state, status
+	return o
+}
+
 // Each calls fn with every field, in the order people read them.
 func (f *Fields) Each(fn func(name string, value *string)) {
 	for _, field := range fieldTable {

@@ -149,8 +149,8 @@ const (
 	FlagCarried
 )
 
-// DistributorSubscription is a subscription as the distributor last gave it. Where our record of it lags behind, for
-// another reason than that its customer is not mapped, it has FlagPending.
+// DistributorSubscription is a subscription as the distributor last gave it; what it did not tell then is kept from before.
+// Where our record of it lags behind, for another reason than that its customer is not mapped, it has FlagPending.
 type DistributorSubscription struct {
 	bun.BaseModel `json:"-" bun:"table:distributor_subscriptions"`
 
