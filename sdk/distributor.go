@@ -4,6 +4,7 @@ package sdk
 
 import (
 	"context"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 )
@@ -47,6 +48,10 @@ type CustomerFilter interface {
 type ListRequest struct {
 	// CustomerRefs narrows the listing to these customers. Empty: all.
 	CustomerRefs []string
+	// LastComplete is when the host's last complete reading of this module's subscriptions, those of all customers, began.
+	// What was told of a subscription then or since, such as a price, the host keeps until it is told anew, so a plugin
+	// need not ask for it again. Zero: there was no such reading, and in ListCustomers always.
+	LastComplete time.Time
 }
 
 // Wants reports whether the customer is asked for. Refs are compared without case.

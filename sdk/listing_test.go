@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
@@ -541,5 +542,29 @@ func TestListRequestNarrows(t *testing.T) {
 	req := <-seen
 	if !req.Wants("a-1") || req.Wants("a-2") || !(sdk.ListRequest{}).Wants("a-2") {
 		t.Errorf("%v wants the wrong customers", req)
+	}
+}
+
+func TestListRequestTellsTheLastCompleteReading(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2026, 3, 1, 2, 15, 0, 250, time.UTC)
+	for text, want := range map[string]time.Time{
+		"": {}, sdk.Instant(began): began, "2026-03-01T13:15:00.00000025+11:00": began, "2026-03-01": {}, "yesterday": {},
+	} {
+		seen := make(chan sdk.ListRequest, 1)
+		client := ready(t, &fake{subscriptions: func(_ context.Context, req sdk.ListRequest, _ *sdk.SubscriptionListing) error {
+			seen <- req
+			return nil
+		}})
+		stream, err := client.ListSubscriptions(t.Context(), &distributorv1.ListSubscriptionsRequest{LastComplete: text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for err == nil {
+			_, err = stream.Recv()
+		}
+		if req := <-seen; !req.LastComplete.Equal(want) || len(req.CustomerRefs) != 0 {
+			t.Errorf("%q is told as %v, want %v", text, req, want)
+		}
 	}
 }

@@ -22,7 +22,7 @@ func (s *server) ListCustomers(request *distributorv1.ListCustomersRequest, stre
 		}
 		out := s.newListing(ctx, func(event proto.Message) error { return stream.Send(customerEvent(event)) })
 		return s.list(out, "listing customers", func() error {
-			return distributor.ListCustomers(ctx, ListRequest{request.GetCustomerRefs()}, &CustomerListing{out})
+			return distributor.ListCustomers(ctx, ListRequest{CustomerRefs: request.GetCustomerRefs()}, &CustomerListing{out})
 		})
 	})
 }
@@ -36,7 +36,8 @@ func (s *server) ListSubscriptions(request *distributorv1.ListSubscriptionsReque
 		}
 		out := s.newListing(ctx, func(event proto.Message) error { return stream.Send(subscriptionEvent(event)) })
 		return s.list(out, "listing subscriptions", func() error {
-			return distributor.ListSubscriptions(ctx, ListRequest{request.GetCustomerRefs()}, &SubscriptionListing{out})
+			wanted := ListRequest{CustomerRefs: request.GetCustomerRefs(), LastComplete: instantOf(request.GetLastComplete())}
+			return distributor.ListSubscriptions(ctx, wanted, &SubscriptionListing{out})
 		})
 	})
 }

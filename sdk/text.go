@@ -24,5 +24,14 @@ func Instant(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
+// instantOf reads what Instant wrote. Anything else is the zero time.
+func instantOf(text string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
 // equalFold compares two refs without case.
 func equalFold(a, b string) bool { return strings.EqualFold(a, b) }

@@ -57,7 +57,9 @@ func (s *session) stream(ctx context.Context, k kind, refs []string) (func() (ev
 			}, err
 		}, nil
 	}
-	stream, err := s.rpc.ListSubscriptions(ctx, &distributorv1.ListSubscriptionsRequest{CustomerRefs: refs})
+	stream, err := s.rpc.ListSubscriptions(ctx, &distributorv1.ListSubscriptionsRequest{
+		CustomerRefs: refs, LastComplete: sdk.Instant(s.lastComplete),
+	})
 	if err != nil {
 		return nil, err
 	}

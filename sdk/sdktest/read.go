@@ -29,7 +29,7 @@ type Listing[Record any] struct {
 func Customers(t *testing.T, plugin any, settings map[string]any, refs ...string) Listing[sdk.Customer] {
 	t.Helper()
 	var records []sdk.Customer
-	h := read(t, plugin, settings, customers, refs, func(e event) error {
+	h := read(t, plugin, settings, customers, sdk.ListRequest{CustomerRefs: refs}, func(e event) error {
 		for _, p := range e.customers {
 			record, err := transport.CustomerFromProto(p)
 			if err != nil {
@@ -46,8 +46,14 @@ func Customers(t *testing.T, plugin any, settings map[string]any, refs ...string
 // Suite.
 func Subscriptions(t *testing.T, plugin any, settings map[string]any, customerRefs ...string) Listing[sdk.Subscription] {
 	t.Helper()
+	return SubscriptionsAsked(t, plugin, settings, sdk.ListRequest{CustomerRefs: customerRefs})
+}
+
+// SubscriptionsAsked lists subscriptions with an sdk.Plugin, in process, as a request asks for them. Settings are as in Suite.
+func SubscriptionsAsked(t *testing.T, plugin any, settings map[string]any, request sdk.ListRequest) Listing[sdk.Subscription] {
+	t.Helper()
 	var records []sdk.Subscription
-	h := read(t, plugin, settings, subscriptions, customerRefs, func(e event) error {
+	h := read(t, plugin, settings, subscriptions, request, func(e event) error {
 		for _, p := range e.records {
 			record, err := transport.SubscriptionFromProto(p)
 			if err != nil {
@@ -61,7 +67,7 @@ func Subscriptions(t *testing.T, plugin any, settings map[string]any, customerRe
 }
 
 // read makes one listing of a kind. A listing that breaks the contract fails the test.
-func read(t *testing.T, plugin any, settings map[string]any, k kind, refs []string, each func(event) error) *heard {
+func read(t *testing.T, plugin any, settings map[string]any, k kind, request sdk.ListRequest, each func(event) error) *heard {
 	t.Helper()
 	open, err := inProcess(plugin)
 	if err != nil {
@@ -73,7 +79,8 @@ func read(t *testing.T, plugin any, settings map[string]any, k kind, refs []stri
 		t.Fatal(err)
 	}
 	defer s.close()
-	h, err := s.listEach(t.Context(), k, refs, onlyCount, each)
+	s.lastComplete = request.LastComplete
+	h, err := s.listEach(t.Context(), k, request.CustomerRefs, onlyCount, each)
 	if err != nil {
 		t.Fatal(err)
 	}

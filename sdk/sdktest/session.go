@@ -27,6 +27,8 @@ import (
 type session struct {
 	rpc   distributorv1.DistributorServiceClient
 	texts *textLog
+	// lastComplete is what listings of subscriptions are told; zero: nothing.
+	lastComplete time.Time
 	// process is nil in process.
 	process *process
 	close   func()

@@ -47,7 +47,7 @@ func (s *benchSource) ListCustomers(context.Context, []string) (Listing, error) 
 	}, count: int64(len(list))}, nil
 }
 
-func (s *benchSource) ListSubscriptions(context.Context, []string) (Listing, error) {
+func (s *benchSource) ListSubscriptions(context.Context, []string, time.Time) (Listing, error) {
 	return &benchListing{count: int64(s.subscriptions), batches: (s.subscriptions + 499) / 500, batch: s.batch}, nil
 }
 

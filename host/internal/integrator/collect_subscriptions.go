@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
 	"github.com/tallymanhq/tallyman/host/internal/reconcile"
@@ -72,7 +73,11 @@ func (r *run) collectSubscriptions(ctx context.Context) error {
 		return err
 	}
 	r.progress("collect subscriptions", 0, "")
-	listing, err := r.source.ListSubscriptions(ctx, r.narrowRefs)
+	last, err := r.lastComplete(ctx)
+	if err != nil {
+		return err
+	}
+	listing, err := r.source.ListSubscriptions(ctx, r.narrowRefs, last)
 	if err != nil {
 		return r.listingFailed(ctx, "subscriptions", err)
 	}
@@ -121,6 +126,16 @@ func (r *run) collectSubscriptions(ctx context.Context) error {
 	r.count(CountSubscriptionsListed, s.listed)
 	r.count(CountUnchanged, s.unchanged)
 	return nil
+}
+
+// lastComplete gives when the last complete reading of the module's subscriptions began; zero: there was none. Whatever was
+// read since is kept: of our records, and of those that wait for their customers to be mapped.
+func (r *run) lastComplete(ctx context.Context) (time.Time, error) {
+	trusted, err := r.store.LastTrustworthy(ctx, r.module.ID)
+	if err != nil || trusted.Subscriptions == nil {
+		return time.Time{}, err
+	}
+	return *trusted.Subscriptions, nil
 }
 
 // conclude takes over how the scopes were read, and takes back what came from those that failed.

@@ -58,6 +58,8 @@ type fake struct {
 	at func(ctx context.Context, step string) error
 	// closed counts how often it was closed.
 	closed int
+	// lastComplete is what the last listing of subscriptions was told.
+	lastComplete time.Time
 }
 
 func newFake() *fake {
@@ -91,7 +93,10 @@ func (f *fake) ListCustomers(ctx context.Context, refs []string) (Listing, error
 	})
 }
 
-func (f *fake) ListSubscriptions(ctx context.Context, refs []string) (Listing, error) {
+func (f *fake) ListSubscriptions(ctx context.Context, refs []string, lastComplete time.Time) (Listing, error) {
+	f.mu.Lock()
+	f.lastComplete = lastComplete
+	f.mu.Unlock()
 	if err := f.step(ctx, "subscriptions"); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
 )
@@ -13,9 +14,10 @@ import (
 // Source is a distributor as a run reads it: a plugin process, started and configured for one module.
 type Source interface {
 	Info() Info
-	// ListCustomers and ListSubscriptions read all, or what belongs to the given distributor customers.
+	// ListCustomers and ListSubscriptions read all, or what belongs to the given distributor customers. lastComplete is when
+	// the last complete reading of all subscriptions began; zero: there was none.
 	ListCustomers(ctx context.Context, refs []string) (Listing, error)
-	ListSubscriptions(ctx context.Context, refs []string) (Listing, error)
+	ListSubscriptions(ctx context.Context, refs []string, lastComplete time.Time) (Listing, error)
 	// Crash gives the record of the process's death, or nil if it lives or ended as asked.
 	Crash() json.RawMessage
 	// Close ends the process, within a time of its own even when ctx is over.
@@ -61,8 +63,8 @@ func (p process) ListCustomers(ctx context.Context, refs []string) (Listing, err
 	return p.Process.ListCustomers(ctx, refs)
 }
 
-func (p process) ListSubscriptions(ctx context.Context, refs []string) (Listing, error) {
-	return p.Process.ListSubscriptions(ctx, refs)
+func (p process) ListSubscriptions(ctx context.Context, refs []string, lastComplete time.Time) (Listing, error) {
+	return p.Process.ListSubscriptions(ctx, refs, lastComplete)
 }
 
 func (p process) Crash() json.RawMessage {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -347,6 +348,39 @@ func TestAFailedScopeIsNotUsedAndAPartialOneIs(t *testing.T) {
 				t.Errorf("the run's reading is trusted: %v", complete)
 			}
 		})
+	}
+}
+
+// TestAListingIsToldOfTheLastCompleteOne: only a reading of everything that was applied counts, by when it began.
+func TestAListingIsToldOfTheLastCompleteOne(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	contoso := r.has("Contoso")[0]
+	whole := []*distributorv1.Subscription{sub("u1", "c1", "5"), sub("u2", "c1", "5"), sub("u3", "c9", "5")}
+	r.fake.lists([]sdk.Customer{customer("c1", "Contoso"), customer("c9", "")}, whole...)
+	var last time.Time
+	for _, step := range []struct {
+		name    string
+		counts  bool
+		outcome pluginhost.Outcome
+		edits   []func(*Request)
+	}{
+		{"only planned", false, pluginhost.OutcomeComplete, []func(*Request){planOnly}},
+		{"read in part", false, pluginhost.OutcomePartial, nil},
+		{"read completely, and one waits", true, pluginhost.OutcomeComplete, nil},
+		{"read in part again", false, pluginhost.OutcomePartial, nil},
+		{"read for one customer", false, pluginhost.OutcomeComplete, []func(*Request){narrowed(contoso)}},
+		{"read completely again", true, pluginhost.OutcomeComplete, []func(*Request){only("subscriptions")}},
+		{"at the end", false, pluginhost.OutcomeComplete, nil},
+	} {
+		r.fake.subscriptions.scopes[0].outcome = step.outcome
+		report := r.sync(step.edits...)
+		if !r.fake.lastComplete.Equal(last) {
+			t.Errorf("%s: told of %v, want %v", step.name, r.fake.lastComplete, last)
+		}
+		if step.counts {
+			last = report.Started
+		}
 	}
 }
 

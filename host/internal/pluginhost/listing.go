@@ -10,6 +10,7 @@ import (
 	"time"
 
 	distributorv1 "github.com/tallymanhq/tallyman/proto/distributor/v1"
+	"github.com/tallymanhq/tallyman/sdk"
 )
 
 // readAhead is how many messages are decoded ahead of Next. A message is a batch.
@@ -52,11 +53,12 @@ func (p *Process) ListCustomers(ctx context.Context, refs []string) (*Listing, e
 	})
 }
 
-// ListSubscriptions reads the distributor's subscriptions: all, or those of the given customers. The listing must be
-// closed.
-func (p *Process) ListSubscriptions(ctx context.Context, refs []string) (*Listing, error) {
+// ListSubscriptions reads the distributor's subscriptions: all, or those of the given customers. lastComplete is when the
+// last complete reading of all of them began; zero: there was none. The listing must be closed.
+func (p *Process) ListSubscriptions(ctx context.Context, refs []string, lastComplete time.Time) (*Listing, error) {
+	request := &distributorv1.ListSubscriptionsRequest{CustomerRefs: refs, LastComplete: sdk.Instant(lastComplete)}
 	return p.list(ctx, "ListSubscriptions", func(ctx context.Context) (func() (message, error), error) {
-		stream, err := p.rpc.ListSubscriptions(ctx, &distributorv1.ListSubscriptionsRequest{CustomerRefs: refs})
+		stream, err := p.rpc.ListSubscriptions(ctx, request)
 		if err != nil {
 			return nil, err
 		}

@@ -171,7 +171,7 @@ func all(l *Listing) ([]Event, error) {
 // subscriptions reads a listing in a mode to its end.
 func subscriptions(t testing.TB, p *Process, mode string) ([]Event, Result, error) {
 	t.Helper()
-	l, err := p.ListSubscriptions(t.Context(), []string{mode})
+	l, err := p.ListSubscriptions(t.Context(), []string{mode}, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func tinyHost() {
 	p, err := Launch(ctx, Spec{Name: "good", Path: path, Dev: true, HostVersion: "1.0.0"})
 	if err == nil {
 		var l *Listing
-		if l, err = p.ListSubscriptions(ctx, []string{"hang"}); err == nil {
+		if l, err = p.ListSubscriptions(ctx, []string{"hang"}, time.Time{}); err == nil {
 			_, err = l.Next()
 		}
 	}
@@ -83,7 +83,7 @@ func TestAKilledHostLeavesNoPlugin(t *testing.T) {
 func TestWhatAPluginStartedEndsWithIt(t *testing.T) {
 	t.Parallel()
 	p := launch(t, "good")
-	l, err := p.ListSubscriptions(t.Context(), []string{"child"})
+	l, err := p.ListSubscriptions(t.Context(), []string{"child"}, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -169,7 +169,7 @@ func TestACrashIsRecorded(t *testing.T) {
 func TestAPluginKilledFromOutsideIsToldByItsSignal(t *testing.T) {
 	t.Parallel()
 	p := launch(t, "good")
-	l, err := p.ListSubscriptions(t.Context(), []string{"hang"})
+	l, err := p.ListSubscriptions(t.Context(), []string{"hang"}, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,12 +241,32 @@ func TestASilentPluginHangs(t *testing.T) {
 	}
 }
 
+func TestAListingIsToldOfTheLastCompleteOne(t *testing.T) {
+	t.Parallel()
+	p := launch(t, "good")
+	for want, began := range map[string]time.Time{
+		"": {}, "2026-03-01T02:15:00.25Z": time.Date(2026, 3, 1, 13, 15, 0, 250_000_000, time.FixedZone("AEDT", 11*3600)),
+	} {
+		l, err := p.ListSubscriptions(t.Context(), []string{"last-complete"}, began)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := all(l); !errors.Is(err, io.EOF) {
+			t.Fatal(err)
+		}
+		if told := l.Result().Warnings; len(told) != 1 || told[0].Message != want {
+			t.Errorf("the plugin was told %+v, want %q", told, want)
+		}
+		l.Close()
+	}
+}
+
 func TestAListingEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	p := launch(t, "good")
 	for _, mode := range []string{"slow", "hang", "ignore-cancel"} {
 		ctx, cancel := context.WithCancel(t.Context())
-		l, err := p.ListSubscriptions(ctx, []string{mode})
+		l, err := p.ListSubscriptions(ctx, []string{mode}, time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -270,7 +290,7 @@ func TestClosingEndsOpenListingsAndHangingPlugins(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			p := launch(t, mode, func(s *Spec) { s.DrainTimeout = 500 * time.Millisecond })
-			l, err := p.ListSubscriptions(t.Context(), []string{"hang"})
+			l, err := p.ListSubscriptions(t.Context(), []string{"hang"}, time.Time{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -422,7 +442,7 @@ func TestOddLinesReachTheLogHarmlessly(t *testing.T) {
 func TestTwoProcessesKnowNothingOfEachOther(t *testing.T) {
 	t.Parallel()
 	a, b := launch(t, "good"), launch(t, "good")
-	l, err := a.ListSubscriptions(t.Context(), []string{"slow"})
+	l, err := a.ListSubscriptions(t.Context(), []string{"slow"}, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}

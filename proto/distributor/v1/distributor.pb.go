@@ -2153,7 +2153,10 @@ func (*ListCustomersResponse_End) isListCustomersResponse_Event() {}
 type ListSubscriptionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Only subscriptions of these customers (refs). Empty: all.
-	CustomerRefs  []string `protobuf:"bytes,1,rep,name=customer_refs,json=customerRefs,proto3" json:"customer_refs,omitempty"`
+	CustomerRefs []string `protobuf:"bytes,1,rep,name=customer_refs,json=customerRefs,proto3" json:"customer_refs,omitempty"`
+	// An instant: when the host's last complete reading of this module's subscriptions, those of all customers, began. What was
+	// told of a subscription then or since is known to the host and need not be told again. Empty: there was none.
+	LastComplete  string `protobuf:"bytes,2,opt,name=last_complete,json=lastComplete,proto3" json:"last_complete,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2193,6 +2196,13 @@ func (x *ListSubscriptionsRequest) GetCustomerRefs() []string {
 		return x.CustomerRefs
 	}
 	return nil
+}
+
+func (x *ListSubscriptionsRequest) GetLastComplete() string {
+	if x != nil {
+		return x.LastComplete
+	}
+	return ""
 }
 
 type ListSubscriptionsResponse struct {
@@ -3877,9 +3887,10 @@ const file_distributor_v1_distributor_proto_rawDesc = "" +
 	"\bprogress\x18\x06 \x01(\v2\x18.distributor.v1.ProgressH\x00R\bprogress\x127\n" +
 	"\tscope_end\x18\a \x01(\v2\x18.distributor.v1.ScopeEndH\x00R\bscopeEnd\x12.\n" +
 	"\x03end\x18\b \x01(\v2\x1a.distributor.v1.ListingEndH\x00R\x03endB\a\n" +
-	"\x05event\"?\n" +
+	"\x05event\"d\n" +
 	"\x18ListSubscriptionsRequest\x12#\n" +
-	"\rcustomer_refs\x18\x01 \x03(\tR\fcustomerRefs\"\xe9\x03\n" +
+	"\rcustomer_refs\x18\x01 \x03(\tR\fcustomerRefs\x12#\n" +
+	"\rlast_complete\x18\x02 \x01(\tR\flastComplete\"\xe9\x03\n" +
 	"\x19ListSubscriptionsResponse\x124\n" +
 	"\x05begin\x18\x01 \x01(\v2\x1c.distributor.v1.ListingBeginH\x00R\x05begin\x12=\n" +
 	"\vscope_begin\x18\x02 \x01(\v2\x1a.distributor.v1.ScopeBeginH\x00R\n" +

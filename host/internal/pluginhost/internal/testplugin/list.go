@@ -101,6 +101,10 @@ func (s *server) ListSubscriptions(
 	switch mode {
 	case "good":
 		o.good()
+	case "last-complete":
+		o.begin()
+		o.warn("", "asked", r.GetLastComplete())
+		o.end(0, 0)
 	case "panic":
 		o.half()
 		panic("boom in a call")
