@@ -18,6 +18,8 @@ type settings struct {
 	URL       string        `setting:"url,url,required" help:"Where the distributor's API is." example:"https://api.example.com"`
 	Key       sdk.Secret    `setting:"key,required" help:"API key, from the partner portal under Integrations."`
 	RetryWait time.Duration `setting:"retry_wait" default:"1s" help:"Wait before the first repeat of a request. It doubles each time."`
+
+	cassette *rest.Cassette // set by tests that play recorded answers
 }
 
 var states = map[string]sdk.State{"live": sdk.StateActive, "paused": sdk.StateSuspended, "ended": sdk.StateCancelled}
@@ -61,7 +63,7 @@ func (e *example) list(ctx context.Context, path string, each func(rest.Object) 
 func connect(_ context.Context, s settings, env sdk.Env) (sdk.Distributor, error) {
 	client, err := rest.New(rest.Options{
 		BaseURL: s.URL, BaseURLField: "url", Header: http.Header{"Authorization": {"Bearer " + s.Key.Reveal()}},
-		RetryWait: s.RetryWait, UserAgent: env.UserAgent, Secrets: []string{s.Key.Reveal()}, Log: env.Log,
+		RetryWait: s.RetryWait, UserAgent: env.UserAgent, Secrets: []string{s.Key.Reveal()}, Log: env.Log, Cassette: s.cassette,
 	})
 	return &example{Client: client}, err
 }

@@ -58,6 +58,9 @@ func (c *Client) dial(ctx context.Context, u *url.URL) (string, error) {
 }
 
 func (c *Client) probe(ctx context.Context, try func(context.Context, *url.URL) (string, error)) (string, error) {
+	if c.options.Cassette.replays() {
+		return "the answers are recorded", nil
+	}
 	targets := []*url.URL{c.base}
 	if c.tokens != nil && c.tokens.url.Host != c.base.Host {
 		targets = append(targets, c.tokens.url)

@@ -6,6 +6,9 @@
 // reads and waits for, refuses requests that are not on its list, and turns every failure into an *sdk.Error that says
 // what happened and what to do, without secrets. Value, Object and List read JSON as distributors really send it.
 //
+// For tests a Cassette records what a distributor really answers, without its secrets, and plays it without the
+// distributor: Options.Cassette.
+//
 // A Client belongs to one connection. Nothing in this package is global: two modules never share a token.
 package rest
 
@@ -74,6 +77,8 @@ type Options struct {
 	Secrets []string
 	// Log gets one line at debug level for each request. Default: none.
 	Log hclog.Logger
+	// Cassette keeps the distributor's answers, or plays kept ones in its stead, for tests. Nil: neither.
+	Cassette *Cassette
 	// TLS overrides the TLS settings, for tests. Default: the system's roots, TLS 1.2 or later.
 	TLS *tls.Config
 }
@@ -108,6 +113,7 @@ type Client struct {
 	base     *url.URL
 	redactor *redactor
 	wire     *http.Transport
+	way      http.RoundTripper // wire, with the cassette in it
 	gate     *gate
 	tokens   *tokens
 	retrying *retryablehttp.Client
@@ -123,11 +129,15 @@ func New(options Options) (*Client, error) {
 	c := &Client{options: options, base: base, redactor: &redactor{}}
 	c.redactor.add(options.Secrets...)
 	for _, values := range options.Header {
-		c.redactor.add(values...)
+		c.redactor.add(headerSecrets(values)...)
+	}
+	if options.Cassette.replays() {
+		c.options.RequestsPerMinute = 0
 	}
 	c.wire = newWire(&options)
-	c.gate = newGate(&options)
-	pipe := &pipe{client: c, next: c.wire, allow: compileAllow(base, options.Allow)}
+	c.way = options.Cassette.wrap(c, c.wire)
+	c.gate = newGate(&c.options)
+	pipe := &pipe{client: c, next: c.way, allow: compileAllow(base, options.Allow)}
 	if options.Token != nil {
 		credentials := *options.Token
 		tokenURL, err := CheckURL(credentials.TokenURL, options.AllowHTTP)
@@ -158,13 +168,17 @@ func (c *Client) MaxParallel() int { return c.options.MaxParallel }
 func (c *Client) Requests() int { return int(c.gate.sent.Load()) }
 
 func (c *Client) newRetrying(next http.RoundTripper) *retryablehttp.Client {
+	wait := backoff
+	if c.options.Cassette.replays() {
+		wait = func(time.Duration, time.Duration, int, *http.Response) time.Duration { return 0 }
+	}
 	return &retryablehttp.Client{
 		HTTPClient:   &http.Client{Transport: next, CheckRedirect: c.checkRedirect},
 		RetryWaitMin: c.options.RetryWait,
 		RetryWaitMax: c.options.MaxRetryWait,
 		RetryMax:     c.options.MaxAttempts - 1,
 		CheckRetry:   c.checkRetry,
-		Backoff:      backoff,
+		Backoff:      wait,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 }

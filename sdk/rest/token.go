@@ -80,7 +80,7 @@ func newTokens(c *Client, credentials ClientCredentials, target *url.URL) *token
 		credentials.RenewBefore = 5 * time.Minute
 	}
 	t := &tokens{client: c, credentials: credentials, url: target, turn: make(chan struct{}, 1)}
-	t.retrying = c.newRetrying(&pipe{client: c, next: c.wire})
+	t.retrying = c.newRetrying(&pipe{client: c, next: c.way})
 	return t
 }
 

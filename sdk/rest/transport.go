@@ -172,7 +172,7 @@ func (p *pipe) once(req *http.Request, call *call) (resp *http.Response, token s
 		}
 		log.Debug("request", "request", call.String(), "status", status, "attempt", call.attempts, "took", time.Since(begin).Round(time.Millisecond))
 	}
-	if err == nil {
+	if err == nil && !p.client.options.Cassette.replays() {
 		if wait, told := retryAfter(resp); told && wait <= p.client.options.MaxRetryWait {
 			p.client.gate.pause(wait)
 		}
