@@ -2,7 +2,10 @@
 
 package sdk
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // CustomerListing takes the customers of one listing. Its methods may be called from several goroutines, all of which
 // must have returned when ListCustomers does.
@@ -50,7 +53,10 @@ func (l *listing) Expect(total int) {
 
 // Warn tells something a person should know that belongs to no scope. code is dotted words: "page.unstable".
 func (l *listing) Warn(code, format string, args ...any) {
-	l.warn("", code, "", format, args...)
+	message := fmt.Sprintf(format, args...)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.warnLocked("", code, "", message)
 }
 
 // Requests adds n to the number of requests made to the distributor, which is shown as progress.
@@ -96,7 +102,7 @@ func (s *scope) Partial(code, format string, args ...any) {
 
 // Warn tells something a person should know. The scope stays complete. code is dotted words: "price.unknown_currency".
 func (s *scope) Warn(code, format string, args ...any) {
-	s.listing.warn(s.ref, code, "", format, args...)
+	s.warn(code, format, args...)
 }
 
 // Progress tells how far the scope is: "page 3 of 12". It is shown at most once a second.

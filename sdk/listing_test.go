@@ -221,6 +221,21 @@ func TestListingEvents(t *testing.T) {
 		}
 	})
 
+	t.Run("begin a scope with its first, be it a warning", func(t *testing.T) {
+		t.Parallel()
+		h := oneScope(t, func(s *sdk.SubscriptionScope) error {
+			if err := s.Send(numbered(1)); err != nil { // It waits in its batch.
+				return err
+			}
+			s.Warn("price.unknown", "a price is unknown")
+			return nil
+		})
+		want := []string{"begin", "scope account", "warning price.unknown", "records account", "end of account", "end"}
+		if diff := cmp.Diff(want, h.events); diff != "" || h.end.GetOutcome() != complete {
+			t.Errorf("%v, events (-want +got):\n%s", h.end, diff)
+		}
+	})
+
 	t.Run("of a listing that fails still end", func(t *testing.T) {
 		t.Parallel()
 		h := listing(t, func(ctx context.Context, out *sdk.SubscriptionListing) error {

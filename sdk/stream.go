@@ -90,13 +90,6 @@ func (l *listing) misuse(format string, args ...any) error {
 	return err
 }
 
-func (l *listing) warn(scopeRef, code, ref, format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.warnLocked(scopeRef, code, ref, message)
-}
-
 func (l *listing) warnLocked(scopeRef, code, ref, message string) {
 	if l.warnings++; l.warnings > maxWarnings {
 		return

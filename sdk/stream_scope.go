@@ -130,6 +130,18 @@ func (s *scope) refuse(code, ref, format string, args ...any) error {
 	return s.listing.broken
 }
 
+// warn begins the scope first: a warning that names a scope is an event of it.
+func (s *scope) warn(code, format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listing.mu.Lock()
+	defer s.listing.mu.Unlock()
+	if s.begin() == nil {
+		s.listing.warnLocked(s.ref, code, "", message)
+	}
+}
+
 func (s *scope) partial(code, ref, format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
