@@ -11,7 +11,7 @@ import (
 )
 
 // each is how many subscriptions a company holds.
-const each = 10
+const each = 5
 
 // generated is the world of about that many subscriptions. Element i is always the same, whatever the size.
 func generated(subscriptions int) *world {

@@ -14,7 +14,7 @@ import (
 	"github.com/tallymanhq/tallyman/sdk/simulator"
 )
 
-// Options say what the simulator lists. The zero value is generated data: a partner with 205 companies, ten subscriptions
+// Options say what the simulator lists. The zero value is generated data: a partner with 210 companies, five subscriptions
 // each, which is several pages of both.
 type Options struct {
 	// Companies, Subscriptions and Products are the elements to list, as JSON. If any is set, nothing is generated.
@@ -27,7 +27,7 @@ type Options struct {
 }
 
 // few is how many subscriptions there are at first: more than the thousand that Pax8's own command line once stopped at.
-const few = 2050
+const few = 1050
 
 // New starts a simulator. Close ends it.
 func New(o Options) (*simulator.HTTP, error) {
