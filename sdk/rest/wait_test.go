@@ -23,10 +23,10 @@ func TestAWaitIsReadFromTheTextOfARefusal(t *testing.T) {
 		want   time.Duration
 	}{
 		"an API gateway":                    {429, "", gateway, 26 * time.Second},
-		"a problem with a detail":           {429, "", `{"type":"about:blank","title":"Too Many Requests","detail":"Try again in 90 seconds."}`, 90 * time.Second},
+		"a problem with a detail":           {429, "", `{"title":"Too Many Requests","detail":"Try again in 90 seconds."}`, 90 * time.Second},
 		"plain text":                        {429, "", "Slow down! Please RETRY AFTER 2 minutes", 2 * time.Minute},
 		"one second":                        {429, "", "Try again in 1 second.", time.Second},
-		"a fraction":                        {429, "", `{"detail":"Request was throttled. Expected available in 18.5 seconds."}`, 18500 * time.Millisecond},
+		"a fraction":                        {429, "", `{"detail":"Throttled. Expected available in 18.5 seconds."}`, 18500 * time.Millisecond},
 		"short units":                       {429, "", "retry in 3s", 3 * time.Second},
 		"milliseconds":                      {429, "", "wait 1500 ms", 1500 * time.Millisecond},
 		"hours":                             {429, "", "Quota used up, try again in 1 hour", time.Hour},

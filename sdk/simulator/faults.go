@@ -39,7 +39,7 @@ func RESTFaults(r Requests) []HTTPFault {
 		},
 		{
 			Fault: both("throttled.words", "for a second every request is answered 429, and only the text says for how long", Complete, ""), On: api,
-			Begin: ThrottleInWords,
+			Begin: ThrottleInWords(`{"statusCode":429,"message":"Rate limit is exceeded. Try again in 1 seconds."}`),
 		},
 		{
 			Fault: both("throttled.silent", "one request is answered 429, and no time is named", Complete, ""), On: api, Times: 1,

@@ -35,18 +35,21 @@ func RetryAtDate() Spoil {
 	}
 }
 
-// ThrottleInWords answers 429 for a second, and tells the wait in the text alone. For HTTPFault.Begin.
-func ThrottleInWords() Spoil {
+// ThrottleInWords answers 429 for a second, and tells the wait in the body alone, which must ask for a second: "Try again
+// in 1 seconds." It is for HTTPFault.Begin.
+func ThrottleInWords(body string) func() Spoil {
 	const pause = time.Second
-	var until atomic.Int64
-	refuse := Status(http.StatusTooManyRequests, `{"statusCode":429,"message":"Rate limit is exceeded. Try again in 1 seconds."}`)
-	return func(w http.ResponseWriter, r *http.Request, api http.Handler) {
-		now := time.Now().UnixNano()
-		if until.CompareAndSwap(0, now+int64(pause)) || now < until.Load() {
-			refuse(w, r, api)
-			return
+	return func() Spoil {
+		var until atomic.Int64
+		refuse := Status(http.StatusTooManyRequests, body)
+		return func(w http.ResponseWriter, r *http.Request, api http.Handler) {
+			now := time.Now().UnixNano()
+			if until.CompareAndSwap(0, now+int64(pause)) || now < until.Load() {
+				refuse(w, r, api)
+				return
+			}
+			api.ServeHTTP(w, r)
 		}
-		api.ServeHTTP(w, r)
 	}
 }
 
