@@ -51,6 +51,8 @@ type Suite struct {
 	Simulator simulator.Simulator
 	// Large is how many subscriptions a large listing has. Default 200,000.
 	Large int
+	// Only names the rules that are checked: "listing.memory". Empty: all.
+	Only []string
 	// HostVersion is the version of the host that the plugin meets. Default 1.0.0.
 	HostVersion string
 }
@@ -140,7 +142,11 @@ func build(t *testing.T, dir string) string {
 
 func run(t *testing.T, b *bench) {
 	t.Helper()
-	for _, rule := range b.rules() {
+	rules, err := b.chosen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range rules {
 		t.Run(rule.Name, func(t *testing.T) {
 			result := b.result(t.Context(), rule)
 			switch result.Outcome {
@@ -162,7 +168,11 @@ func Check(ctx context.Context, s Suite, each func(Result)) (*Report, error) {
 	}
 	b := newBench(s, program(s.Binary))
 	report := &Report{}
-	for _, rule := range b.rules() {
+	rules, err := b.chosen()
+	if err != nil {
+		return nil, err
+	}
+	for _, rule := range rules {
 		result := b.result(ctx, rule)
 		if ctx.Err() != nil {
 			return report, ctx.Err()
@@ -249,6 +259,23 @@ func (b *bench) rules() []*Rule {
 		list = append(list, faultRule(fault))
 	}
 	return append(list, &secretRule)
+}
+
+// chosen gives the rules that are checked.
+func (b *bench) chosen() ([]*Rule, error) {
+	all := b.rules()
+	if len(b.Only) == 0 {
+		return all, nil
+	}
+	var list []*Rule
+	for _, name := range b.Only {
+		at := slices.IndexFunc(all, func(r *Rule) bool { return r.Name == name })
+		if at < 0 {
+			return nil, fmt.Errorf("there is no rule %q", name)
+		}
+		list = append(list, all[at])
+	}
+	return list, nil
 }
 
 // described gives what the plugin says about itself.
