@@ -44,8 +44,8 @@ type Paging struct {
 	// Total is the dotted path of the number of all elements: "page.totalElements". Empty: none is announced, and a list
 	// ends with an empty page.
 	Total string
-	// ID is the dotted path of an element's id: "id". An element that comes again on the next page is given once. Default:
-	// elements are the same if every byte is.
+	// ID is the dotted path of an element's id: "id". An element that comes again, on the same page or the next, is given
+	// once. Default: elements are the same if every byte is, and are looked for on the next page only.
 	ID string
 }
 
@@ -161,17 +161,22 @@ func (p *pages) next() (Request, int) {
 	return request, number
 }
 
-// element gives an element to each, unless it came on the page before.
+// element gives an element to each, unless it came before, on the page before or, with an id, on this one. What has no id is
+// none that came before.
 func (p *pages) element(v Value) error {
 	p.came++
 	id := v
 	if p.paging.ID != "" {
-		id = at(v, p.paging.ID)
+		if id = at(v, p.paging.ID); id.IsNull() {
+			p.listing.Elements++
+			return p.each(v)
+		}
 	}
 	key := maphash.Bytes(p.seed, id.raw)
+	twice := p.before[key] || p.now[key] && p.paging.ID != ""
 	p.now[key] = true
-	if p.before[key] {
-		p.doubt("an element came on two pages: %s", clip(clean(id.Text()), maxErrorText))
+	if twice {
+		p.doubt("an element came twice: %s", clip(clean(id.Text()), maxErrorText))
 		return nil
 	}
 	p.listing.Elements++

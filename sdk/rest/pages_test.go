@@ -69,11 +69,24 @@ func TestPagesOfATotal(t *testing.T) {
 		},
 		"one that was pushed to the next page": {
 			pages: []string{page(elements(0, 2), 4), page(elements(1, 3), 4)},
-			want:  rest.Listing{Elements: 3, Pages: 2, Total: 4, Doubt: "an element came on two pages: e1"}, refs: "e0 e1 e2",
+			want:  rest.Listing{Elements: 3, Pages: 2, Total: 4, Doubt: "an element came twice: e1"}, refs: "e0 e1 e2",
 		},
 		"one that was pushed and changed": {
 			pages: []string{page(`[{"id":"e0"},{"id":"e1"}]`, 4), page(`[{"id":"e1","n":5},{"id":"e2"}]`, 4)},
-			want:  rest.Listing{Elements: 3, Pages: 2, Total: 4, Doubt: "an element came on two pages: e1"}, refs: "e0 e1 e2",
+			want:  rest.Listing{Elements: 3, Pages: 2, Total: 4, Doubt: "an element came twice: e1"}, refs: "e0 e1 e2",
+		},
+		"one that comes twice on a page": {
+			pages: []string{page(`[{"id":"e0"},{"id":"e0","n":5}]`, 3), page(elements(2, 3), 3)},
+			want:  rest.Listing{Elements: 2, Pages: 2, Total: 3, Doubt: "an element came twice: e0"}, refs: "e0 e2",
+		},
+		"several without an id": {
+			pages: []string{page(`[{"n":0},{"id":null}]`, 4), page(`[{"id":"e2"},{"n":3}]`, 4)},
+			want:  rest.Listing{Elements: 4, Pages: 2, Total: 4}, refs: "  e2 ",
+		},
+		"equal ones, where there are no ids": {
+			pages:  []string{page(`[{"n":0},{"n":0}]`, 2)},
+			paging: func(p *rest.Paging) { p.ID = "" },
+			want:   rest.Listing{Elements: 2, Pages: 1, Total: 2}, refs: " ",
 		},
 		"more than is announced": {
 			pages: []string{page(elements(0, 2), 1), page("[]", 1)},
