@@ -24,7 +24,7 @@ func (c *connection) readCatalogue(ctx context.Context, s scope, found *problems
 	}
 	all := catalogue{}
 	var ignored problems
-	err := c.read(ctx, products, s, &ignored, func(o rest.Object) error {
+	_, err := c.read(ctx, products, s, &ignored, func(o rest.Object) error {
 		all[strings.ToLower(word(o, "id"))] = product{
 			name: word(o, "name"), vendor: word(o, "vendorName"), sku: word(o, "sku"), vendorSKU: word(o, "vendorSku"),
 		}

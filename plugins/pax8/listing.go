@@ -22,6 +22,7 @@ const alone = 20
 // scope is what listings of both kinds have.
 type scope interface {
 	reporter
+	Expect(total int)
 	Progress(format string, args ...any)
 }
 
@@ -31,13 +32,17 @@ func (c *connection) ListCustomers(ctx context.Context, req sdk.ListRequest, out
 	return out.Scope(ctx, account, accountName, func(s *sdk.CustomerScope) error {
 		var found problems
 		defer found.report(s)
-		return c.read(ctx, companies, s, &found, func(o rest.Object) error {
+		total, err := c.read(ctx, companies, s, &found, func(o rest.Object) error {
 			customer := customerOf(o)
 			if customer.Ref != "" && !req.Wants(customer.Ref) {
 				return nil
 			}
 			return s.Send(customer)
 		})
+		if err == nil {
+			expect(s, req, total)
+		}
+		return err
 	})
 }
 
@@ -61,8 +66,19 @@ func (c *connection) ListSubscriptions(ctx context.Context, req sdk.ListRequest,
 		if n := len(req.CustomerRefs); n > 0 && n <= alone {
 			return c.readAlone(ctx, req.CustomerRefs, s, found, send)
 		}
-		return c.read(ctx, subscriptions, s, found, send)
+		total, err := c.read(ctx, subscriptions, s, found, send)
+		if err == nil {
+			expect(s, req, total)
+		}
+		return err
 	})
+}
+
+// expect tells how many records Pax8 announced, where all of them were sent and it did.
+func expect(s scope, req sdk.ListRequest, total int) {
+	if total >= 0 && len(req.CustomerRefs) == 0 {
+		s.Expect(total)
+	}
 }
 
 // readAlone reads what each of several companies holds. One that fails makes the scope partial; the others are read all
@@ -70,7 +86,7 @@ func (c *connection) ListSubscriptions(ctx context.Context, req sdk.ListRequest,
 func (c *connection) readAlone(ctx context.Context, companyIDs []string, s scope, found *problems, take func(rest.Object) error) error {
 	var failed []error
 	for _, id := range companyIDs {
-		err := c.read(ctx, subscriptions.WithQuery("companyId", id), s, found, take)
+		_, err := c.read(ctx, subscriptions.WithQuery("companyId", id), s, found, take)
 		if err == nil {
 			continue
 		}
@@ -83,9 +99,11 @@ func (c *connection) readAlone(ctx context.Context, companyIDs []string, s scope
 	return nil
 }
 
-// read reads a list to its end and gives each element to take, whose error ends it. What speaks against its being whole is
-// among the problems afterwards.
-func (c *connection) read(ctx context.Context, list rest.Request, s scope, found *problems, take func(rest.Object) error) error {
+// read reads a list to its end and gives each element to take, whose error ends it. Total is how many elements Pax8 announced
+// last. What speaks against its being whole is among the problems afterwards.
+func (c *connection) read(
+	ctx context.Context, list rest.Request, s scope, found *problems, take func(rest.Object) error,
+) (total int, err error) {
 	var object rest.Object
 	n := 0
 	listing, err := c.ListPages(ctx, list, c.paging(), func(v rest.Value) error {
@@ -99,15 +117,15 @@ func (c *connection) read(ctx context.Context, list rest.Request, s scope, found
 		return take(object)
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if listing.Null {
-		return sdk.Errorf(sdk.ClassSchema, "Pax8 answered null where a list was due")
+		return 0, sdk.Errorf(sdk.ClassSchema, "Pax8 answered null where a list was due")
 	}
 	if listing.Doubt != "" {
 		found.lost("listing.moved", "%s", listing.Doubt)
 	}
-	return nil
+	return listing.Total, nil
 }
 
 // reason is an error in a sentence, without its class.

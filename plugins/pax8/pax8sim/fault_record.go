@@ -33,6 +33,17 @@ func recordFaults(a *api) []simulator.HTTPFault {
 			}),
 		},
 		{
+			Fault: bothEnd("record.twice", "the second record is the first once more", incomplete, ""), On: listsAsked,
+			Spoil: a.spoil(func(l list, number, size int) page {
+				return whole(list{l.len, func(i int) []byte {
+					if i == 1 {
+						return l.at(0)
+					}
+					return l.at(i)
+				}}, number, size)
+			}),
+		},
+		{
 			Fault: subscriptionsEnd("record.without-company", "the first subscription names no company", incomplete), On: subscriptionsAsked,
 			Spoil: first(func(members map[string]any) { delete(members, "companyId") }),
 		},
