@@ -38,20 +38,18 @@ type finding struct {
 // customers finds out which customers of the target are which of ours.
 func (p *proposing) customers() {
 	p.owner, p.undecided = make([]int64, len(p.target.Customers)), map[int]bool{}
-	found := make([]finding, len(p.target.Customers))
 	for i := range p.target.Customers {
-		if c := &p.target.Customers[i]; !c.Partner || c.CustomerID != 0 {
-			found[i] = p.find(i)
-		}
+		p.owner[i] = p.target.Customers[i].CustomerID
 	}
-	p.notTwice(found)
+	found := make([]finding, len(p.target.Customers))
+	for p.findAll(found) {
+	}
 	taken := map[int64]bool{}
 	for i := range found {
 		c := &p.target.Customers[i]
 		f := &found[i]
 		switch {
 		case c.CustomerID != 0:
-			p.owner[i] = c.CustomerID
 			p.doubtMapping(i, f)
 		case f.why != "":
 			if !c.Ended {
@@ -61,7 +59,6 @@ func (p *proposing) customers() {
 			p.undecided[i] = true
 		case f.customer != 0:
 			source := &p.source.Customers[f.source]
-			p.owner[i] = f.customer
 			p.Mappings = append(p.Mappings, Mapping{
 				Source: source, Target: c, CustomerID: f.customer, CustomerName: source.CustomerName, By: f.by, Reason: p.reason(f, source),
 			})
@@ -75,6 +72,24 @@ func (p *proposing) customers() {
 			p.CustomersStay++
 		}
 	}
+}
+
+// findAll looks at each of the target's customers, and reports whether it found any that was not found before. Who is found
+// is no rival to the others any more, so it is called until nobody else is found: a second move would find them.
+func (p *proposing) findAll(found []finding) bool {
+	for i := range p.target.Customers {
+		if !p.target.Customers[i].Partner || p.owner[i] != 0 {
+			found[i] = p.find(i)
+		}
+	}
+	p.notTwice(found)
+	more := false
+	for i := range found {
+		if f := &found[i]; p.owner[i] == 0 && f.customer != 0 && f.why == "" {
+			p.owner[i], more = f.customer, true
+		}
+	}
+	return more
 }
 
 func (p *proposing) leaveCustomer(at int, why, next string) {
@@ -226,9 +241,9 @@ func (p *proposing) byKeys(at int, k kind) claim {
 			}
 		}
 		for _, rival := range k.targets[key] {
-			// One that is mapped is no rival: a person, or an earlier run, has decided about it.
+			// One that is mapped is no rival: a person, an earlier run or stronger evidence has decided about it.
 			other := &p.target.Customers[rival]
-			if rival != at && other.CustomerID == 0 && (!other.Ended || self.Ended) {
+			if rival != at && p.owner[rival] == 0 && (!other.Ended || self.Ended) {
 				c.rival(rival)
 			}
 		}
@@ -268,14 +283,14 @@ func (p *proposing) notTwice(found []finding) {
 	claimants := map[int][]int{}
 	for i := range found {
 		c := &p.target.Customers[i]
-		if f := &found[i]; f.by != None && f.why == "" && !c.Ended && (c.CustomerID == 0 || c.CustomerID == f.customer) {
+		if f := &found[i]; f.by != None && f.why == "" && !c.Ended && (p.owner[i] == 0 || p.owner[i] == f.customer) {
 			claimants[f.source] = append(claimants[f.source], i)
 		}
 	}
 	why := map[int]string{}
 	for i := range found {
 		f := &found[i]
-		if f.by == None || f.why != "" || p.target.Customers[i].CustomerID != 0 {
+		if f.by == None || f.why != "" || p.owner[i] != 0 {
 			continue
 		}
 		for _, other := range claimants[f.source] {

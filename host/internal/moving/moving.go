@@ -10,7 +10,7 @@ package moving
 
 // Customer is a distributor customer of one of the two modules.
 type Customer struct {
-	// ID is its row, Key its distributor's id as it is compared, Ref the same as given.
+	// ID is its row, zero for none, Key its distributor's id as it is compared, Ref the same as given.
 	ID             int64
 	Key, Ref, Name string
 	// CustomerID is the customer of ours it is mapped to, zero for none, CustomerName what that one is called.
@@ -27,9 +27,10 @@ type Tenant struct{ Vendor, Ref string }
 
 // Subscription is a distributor subscription, one item of it where it has several.
 type Subscription struct {
-	// ID is its row, Ref the distributor's id as given, CustomerKey the distributor customer it belongs to.
-	ID               int64
-	Ref, CustomerKey string
+	// ID is its row, zero for none. Key is the distributor's id as it is compared, Ref the same as given, CustomerKey the
+	// key of the distributor customer it belongs to.
+	ID                    int64
+	Key, Ref, CustomerKey string
 	// RecordID is our record of it, zero for none; CustomerID is the customer that record is with.
 	RecordID, CustomerID int64
 	// Ended: it has ended at the distributor, or is gone there.

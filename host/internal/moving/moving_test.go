@@ -205,7 +205,7 @@ func TestCustomersByVendorDomainAndName(t *testing.T) {
 		"who has ended does not rival who lives": {
 			source: customers(mapped(1, "a", "Contoso", tenant(guidA)), mapped(2, "b", "Contoso", tenant(guidA), ended)),
 			target: customers(unmapped("x", "Contoso", tenant(guidA)), unmapped("y", "Contoso", tenant(guidA), ended)),
-			want:   outcome{Mapped: []string{"x → 1"}},
+			want:   outcome{Mapped: []string{"x → 1", "y → 1"}},
 		},
 		"who has ended at the source after the move is found": {
 			source: customers(mapped(1, "a", "Contoso", tenant(guidA), ended)),
@@ -239,6 +239,11 @@ func TestCustomersByVendorDomainAndName(t *testing.T) {
 				Mapped: []string{"x → 1"},
 				Left:   []string{`y: but "Contoso Holdings" (x) at acme/new is found to be the same by a vendor's tenant id`},
 			},
+		},
+		"one of two with the same name is somebody else by its tenant": {
+			source: customers(mapped(1, "a", "Contoso", tenant(guidA)), mapped(2, "b", "Twins")),
+			target: customers(unmapped("x", "Twins", tenant(guidA)), unmapped("y", "Twins")),
+			want:   outcome{Mapped: []string{"x → 1", "y → 2"}},
 		},
 		"two names for one": {
 			source: customers(mapped(1, "a", "CTS", ours("Contoso"))),

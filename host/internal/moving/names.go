@@ -4,6 +4,7 @@ package moving
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tallymanhq/tallyman/host/internal/mapping"
 )
@@ -15,12 +16,13 @@ type sameName struct {
 }
 
 // byNames matches what has exactly the same name and belongs to the same customer, where a vendor's id says neither yes nor
-// no.
+// no. What has a record at the target already, or was carried over before, still has the name: one that is left is not the
+// same only because the others are done.
 func (m *matching) byNames() {
 	sources := map[sameName][]int{}
 	for i := range m.source.Subscriptions {
 		s := &m.source.Subscriptions[i]
-		if owner, _ := m.ownerOfSource(i); s.RecordID != 0 && !m.usedSource[i] && nameOf(s) != "" {
+		if owner, _ := m.ownerOfSource(i); owner != 0 && nameOf(s) != "" && len(m.targets.subscriptions[m.sources.key[i]]) == 0 {
 			sources[sameName{owner, nameOf(s)}] = append(sources[sameName{owner, nameOf(s)}], i)
 		}
 	}
@@ -29,7 +31,7 @@ func (m *matching) byNames() {
 	for i := range m.target.Subscriptions {
 		t := &m.target.Subscriptions[i]
 		owner, undecided := m.ownerOfTarget(i)
-		if t.RecordID != 0 || t.Ended || m.usedTarget[i] || owner == 0 || undecided {
+		if t.Ended || owner == 0 || undecided || len(m.sources.subscriptions[m.targets.key[i]]) > 0 {
 			continue
 		}
 		key := sameName{owner, nameOf(t)}
@@ -54,26 +56,38 @@ func (m *matching) ofOneName(sources, targets []int) {
 		return
 	}
 	alive, _ := m.alive(sources, nil)
-	if len(alive) == 0 {
-		for _, i := range targets {
-			m.leaveNamed(sources, i, "has ended at "+m.source.Module)
+	here, there := len(targets), len(alive)
+	if there == 0 {
+		ended, open := m.open(sources, targets)
+		for _, i := range open {
+			if len(ended) > 0 {
+				m.leaveNamed(ended, i, "has ended at "+m.source.Module)
+			}
 		}
 		return
 	}
-	if len(alive) == 1 && len(targets) == 1 {
-		m.carryNamed(alive[0], targets[0])
-		return
+	pairs := m.unique(alive, targets, sameItem)
+	if there == 1 && here == 1 {
+		pairs = [][2]int{{alive[0], targets[0]}}
 	}
-	for _, pair := range m.unique(alive, targets, sameItem) {
-		m.carryNamed(pair[0], pair[1])
+	for _, pair := range pairs {
+		if s, t := m.open(pair[:1], pair[1:]); len(s) > 0 && len(t) > 0 {
+			m.carryNamed(pair[0], pair[1])
+		}
 	}
-	alive, targets = m.free(alive, targets)
+	alive, targets = m.open(alive, targets)
 	if len(alive) == 0 {
 		return
 	}
 	for _, i := range targets {
-		m.leaveNamed(alive, i, fmt.Sprintf("is not the only one of that name: %d at %s and %d at %s", len(alive), m.source.Module, len(targets), m.target.Module))
+		m.leaveNamed(alive, i, fmt.Sprintf("is not the only one of that name: %d at %s and %d at %s", there, m.source.Module, here, m.target.Module))
 	}
+}
+
+// open gives what has not been matched and could be: of the source what we have a record of, of the target what has none.
+func (m *matching) open(sources, targets []int) (s, t []int) {
+	s, t = m.free(sources, targets)
+	return s, slices.DeleteFunc(t, func(i int) bool { return m.target.Subscriptions[i].RecordID != 0 })
 }
 
 // comparable gives those that no vendor's ids keep apart.
