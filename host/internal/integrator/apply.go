@@ -124,6 +124,7 @@ var countOf = map[[2]string]string{
 	{EntitySubscription, string(reconcile.Move)}:       CountMoved,
 	{EntitySubscription, string(reconcile.Deactivate)}: CountDeactivated,
 	{EntitySubscription, string(reconcile.Reactivate)}: CountReactivated,
+	{EntitySubscription, kindCarry}:                    CountCarried,
 }
 
 // countChange counts a change that is made.

@@ -75,7 +75,8 @@ func (w *writer) subscription(step *subscriptionStep) {
 	if step.leftActive {
 		w.count(CountLeftActive, 1)
 	}
-	if step.told == nil && !slices.ContainsFunc(step.changes, func(c stepChange) bool { return c.does.Kind == reconcile.Deactivate }) {
+	deactivates := func(c stepChange) bool { return c.does.Kind == reconcile.Deactivate }
+	if step.told == nil && step.row.Flags&store.FlagCarried == 0 && !slices.ContainsFunc(step.changes, deactivates) {
 		w.count(CountMissing, 1)
 	}
 	if w.tx == nil {
@@ -111,7 +112,7 @@ func (w *writer) countWaiting(step *subscriptionStep) {
 	if step.waited {
 		w.waiting--
 	}
-	if step.sub == nil && step.row.Flags&store.FlagGone == 0 {
+	if waits(&step.row, step.sub) {
 		w.waiting++
 	}
 }

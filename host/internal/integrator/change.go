@@ -28,6 +28,7 @@ const (
 	kindMap    = "map"
 	kindRename = "rename"
 	kindFlag   = "flag"
+	kindCarry  = "carry"
 )
 
 // Change is one change of a plan.

@@ -56,9 +56,10 @@ type subscriptionListing struct {
 	ended bool
 	// listed counts the records of scopes that did not fail, unchanged what cost nothing.
 	listed, unchanged int
-	// live counts the known records that are not gone, waiting those among them without a subscription of ours.
-	live, waiting int
-	warnedTwice   int
+	// live counts the known records that are not gone, waiting those among them without a subscription of ours that may get
+	// one, carried those listed whose subscriptions were carried over to another module.
+	live, waiting, carried int
+	warnedTwice            int
 }
 
 // removal is a record the distributor said was removed.
@@ -125,6 +126,7 @@ func (r *run) collectSubscriptions(ctx context.Context) error {
 	}
 	r.count(CountSubscriptionsListed, s.listed)
 	r.count(CountUnchanged, s.unchanged)
+	r.count(CountElsewhere, s.carried)
 	return nil
 }
 
@@ -212,7 +214,7 @@ func (s *subscriptionListing) load(ctx context.Context, r *run) error {
 		if row.Flags&store.FlagGone == 0 {
 			s.live++
 			s.scopes[at].known++
-			if !row.Linked {
+			if !row.Linked && row.Flags&store.FlagCarried == 0 {
 				s.waiting++
 			}
 		}
@@ -268,9 +270,12 @@ func (s *subscriptionListing) take(r *run, hash *fingerprinter, scope uint32, su
 			known := &s.index.entries[at]
 			twice := known.seen
 			known.seen = true
+			if !twice && known.flags&store.FlagCarried != 0 {
+				s.carried++
+			}
 			if twice {
 				s.repeat(r, key, sub.GetRef())
-			} else if known.print == print && known.flags == 0 && known.scope == scope {
+			} else if known.print == print && known.flags&^store.FlagCarried == 0 && known.scope == scope {
 				s.unchanged++
 				continue
 			}

@@ -15,7 +15,7 @@ func (r *run) loadApproved(ctx context.Context) error {
 		return nil
 	}
 	r.planned.approved = map[uint64]bool{}
-	err := r.eachHeld(ctx, r.req.Approve, func(row store.ChangeRow) { r.planned.approved[fingerprintOf(row)] = true })
+	err := r.eachHeld(ctx, r.module.ID, r.req.Approve, func(row store.ChangeRow) { r.planned.approved[fingerprintOf(row)] = true })
 	if err != nil {
 		return err
 	}
@@ -29,11 +29,11 @@ func (r *run) loadApproved(ctx context.Context) error {
 	return nil
 }
 
-// eachHeld goes through the held changes of one run, or of all runs of the module if it is zero.
-func (r *run) eachHeld(ctx context.Context, run int64, fn func(store.ChangeRow)) error {
+// eachHeld goes through the held changes of one run of a module, or of all its runs if it is zero.
+func (r *run) eachHeld(ctx context.Context, moduleID, run int64, fn func(store.ChangeRow)) error {
 	for after := int64(0); ; {
 		page, err := r.store.Changes(ctx, store.ChangeFilter{
-			ModuleID: r.module.ID, RunID: run, Status: store.ChangeHeld, Oldest: true, AfterID: after, Limit: chunk,
+			ModuleID: moduleID, RunID: run, Status: store.ChangeHeld, Oldest: true, AfterID: after, Limit: chunk,
 		})
 		if err != nil {
 			return err
@@ -72,7 +72,7 @@ type heldChange struct {
 // load reads what is held.
 func (h *heldBefore) load(ctx context.Context, r *run) error {
 	h.subscriptions, h.customers = map[string][]*heldChange{}, map[string][]*heldChange{}
-	return r.eachHeld(ctx, 0, func(row store.ChangeRow) {
+	return r.eachHeld(ctx, r.module.ID, 0, func(row store.ChangeRow) {
 		about, change := h.customers, &heldChange{id: row.ID, fingerprint: fingerprintOf(row)}
 		if row.RunID != nil {
 			change.run = *row.RunID

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/tallymanhq/tallyman/host/internal/moving"
 	"github.com/tallymanhq/tallyman/host/internal/reconcile"
 	"github.com/tallymanhq/tallyman/host/internal/store"
 )
@@ -29,6 +30,8 @@ const (
 	Plan Mode = "plan"
 	// Mappings applies only mappings of customers whose names are exactly the same; it creates no customer.
 	Mappings Mode = "mappings"
+	// Move carries over what is the same at another module, and nothing else. Stopped at its plan, it is a Plan.
+	Move Mode = "move"
 )
 
 // Unmatched says what happens to a distributor customer that nobody's name matches.
@@ -92,10 +95,21 @@ type Request struct {
 	// Approve is a run whose held changes are let through where they are still true. Zero: none. If that run was narrowed,
 	// so is this one.
 	Approve int64
+	// Move makes the run one that carries records over from another module. Nil: it is an ordinary run.
+	Move *MoveFrom
 	// Planned is called with every planned change, in order, before it is applied. Optional.
 	Planned func(Change)
 	// Progress is told how far the run is. It must return quickly. Optional.
 	Progress func(Progress)
+}
+
+// MoveFrom says what is carried over to the run's module.
+type MoveFrom struct {
+	// Module is the other module of the tenant, as the configuration calls it: rhipe. It has to have been run, and is not
+	// started: what is known of it counts.
+	Module string
+	// Same are the subscriptions that a person says are the same.
+	Same []moving.Decision
 }
 
 // Progress is how far a run is.
@@ -152,6 +166,9 @@ func (r *run) steps(ctx context.Context) error {
 	}
 	if err := r.collect(ctx); err != nil {
 		return err
+	}
+	if r.req.Move != nil {
+		return r.move(ctx)
 	}
 	if err := r.plan(ctx); err != nil {
 		return err

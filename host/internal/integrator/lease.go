@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/tallymanhq/tallyman/host/internal/store"
 )
 
 // holderOfRun names one run in a lease. No two runs have the same name, not even those of two containers of one name in
@@ -17,6 +19,43 @@ import (
 func (i *Integrator) holderOfRun() string { return i.Holder + ", run " + rand.Text()[:10] }
 
 func (i *Integrator) leaseTime() time.Duration { return cmp.Or(i.Lease, time.Minute) }
+
+// leased are the modules whose leases the run needs.
+func (r *run) leased() []store.Module {
+	if r.from.ID != 0 {
+		return []store.Module{r.module, r.from}
+	}
+	return []store.Module{r.module}
+}
+
+// lease takes the leases, all or none. It does not wait for any, so two runs that want the same ones never block each other.
+func (r *run) lease(ctx context.Context) error {
+	for _, module := range r.leased() {
+		if _, err := r.store.AcquireLease(ctx, module, r.holder, string(r.req.Mode), r.leaseTime()); err != nil {
+			return errors.Join(err, r.release(ctx))
+		}
+	}
+	return nil
+}
+
+// renew makes the leases last longer.
+func (r *run) renew(ctx context.Context) error {
+	for _, module := range r.leased() {
+		if err := r.store.RenewLease(ctx, module.ID, r.holder, r.leaseTime()); err != nil {
+			return fmt.Errorf("keep the lease of %s/%s: %w", r.tenant.Name, module.Name, err)
+		}
+	}
+	return nil
+}
+
+// release gives the leases back, also when ctx is over. One that is somebody else's stays theirs.
+func (r *run) release(ctx context.Context) error {
+	var errs []error
+	for _, module := range r.leased() {
+		errs = append(errs, r.store.ReleaseLease(context.WithoutCancel(ctx), module.ID, r.holder))
+	}
+	return errors.Join(errs...)
+}
 
 // withLease gives a context that ends when the lease is lost or the time is over, and a function that ends the watch and
 // turns the run's error into the one to report.
@@ -41,8 +80,8 @@ func (r *run) withLease(ctx context.Context, timeout time.Duration) (context.Con
 				return
 			case <-ticker.C:
 			}
-			if err := r.store.RenewLease(leased, r.module.ID, r.holder, r.leaseTime()); err != nil && leased.Err() == nil {
-				cancel(fmt.Errorf("keep the lease of %s: %w", r.req.Module, err))
+			if err := r.renew(leased); err != nil && leased.Err() == nil {
+				cancel(err)
 				return
 			}
 		}

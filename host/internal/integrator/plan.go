@@ -90,5 +90,8 @@ func (r *run) plan(ctx context.Context) error {
 	if err := r.loadApproved(ctx); err != nil {
 		return err
 	}
+	if err := r.noteElsewhere(ctx); err != nil {
+		return err
+	}
 	return r.planCustomers(ctx)
 }

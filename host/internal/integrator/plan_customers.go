@@ -231,6 +231,7 @@ func (r *run) planUnmatched(matcher *mapping.Matcher, step *customerStep, simila
 const (
 	mappedByName     = "name"
 	mappedByCreation = "created"
+	mappedByMove     = "moved"
 )
 
 // changesOf gives what is recorded of a step, in order.

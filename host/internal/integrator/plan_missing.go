@@ -103,13 +103,13 @@ func (r *run) missingStep(pair *store.Pair) *subscriptionStep {
 	step := &subscriptionStep{
 		was: pair.DistributorSubscription, row: pair.DistributorSubscription, sub: pair.Subscription,
 		owner:  r.planned.owner(pair.CustomerKey),
-		waited: pair.Subscription == nil,
+		waited: waits(&pair.DistributorSubscription, pair.Subscription),
 	}
 	e := r.entryOf(pair)
 	step.scope = e.scope
 	absence := reconcile.Missing(current(pair.Subscription), int(pair.Missing), r.subscriptions.removed[e.key],
 		r.subscriptions.scopes[e.scope].title(), r.req.Module.Subscriptions)
-	step.row.Missing, step.row.Flags = int64(absence.Missing), store.FlagMissing
+	step.row.Missing, step.row.Flags = int64(absence.Missing), store.FlagMissing|pair.Flags&store.FlagCarried
 	if absence.Gone {
 		step.row.Flags |= store.FlagGone
 	}

@@ -18,7 +18,7 @@ func (r *run) eachReplaced(ctx context.Context, fn func(*subscriptionStep) error
 		}
 		err := r.eachOfCustomer(ctx, owner.key, func(pair *store.Pair) error {
 			e := r.entryOf(pair)
-			if e == nil || e.spooled || r.isMissing(e) {
+			if e == nil || e.spooled || r.isMissing(e) || pair.Flags&store.FlagCarried != 0 {
 				return nil
 			}
 			step, err := r.replacedStep(pair, owner)
@@ -59,7 +59,7 @@ func (r *run) replacedStep(pair *store.Pair, owner *customerStep) (*subscription
 	gone := pair.Flags&store.FlagGone != 0
 	step := &subscriptionStep{
 		was: pair.DistributorSubscription, row: pair.DistributorSubscription, sub: pair.Subscription, owner: owner,
-		waited: pair.Subscription == nil && !gone,
+		waited: waits(&pair.DistributorSubscription, pair.Subscription),
 	}
 	if gone {
 		if pair.Subscription == nil || pair.Subscription.CustomerID == owner.customerID() {

@@ -57,23 +57,13 @@ func (r *run) eachSubscription(ctx context.Context, fn func(*subscriptionStep) e
 
 // eachListed goes through the spool.
 func (r *run) eachListed(ctx context.Context, fn func(*subscriptionStep) error) error {
-	s := &r.subscriptions
-	last, err := s.lastOfRepeated(r.key)
-	if err != nil {
-		return err
-	}
 	batch := make([]spooled, 0, chunk)
-	position := 0
 	flush := func() error {
 		err := r.listedBatch(ctx, batch, fn)
 		batch = batch[:0]
 		return err
 	}
-	err = s.delta.each(func(rec spooled) error {
-		position++
-		if s.scopes[rec.scope].failed || last.skips(rec, position, r.key) {
-			return nil
-		}
+	err := r.subscriptions.each(r.key, func(rec spooled) error {
 		if batch = append(batch, rec); len(batch) == chunk {
 			return flush()
 		}
@@ -83,6 +73,23 @@ func (r *run) eachListed(ctx context.Context, fn func(*subscriptionStep) error) 
 		return err
 	}
 	return flush()
+}
+
+// each goes through the records of the spool that count: of one that came more than once the last, and none of a scope that
+// failed.
+func (s *subscriptionListing) each(key refKey, fn func(spooled) error) error {
+	last, err := s.lastOfRepeated(key)
+	if err != nil {
+		return err
+	}
+	position := 0
+	return s.delta.each(func(rec spooled) error {
+		position++
+		if s.scopes[rec.scope].failed || last.skips(rec, position, key) {
+			return nil
+		}
+		return fn(rec)
+	})
 }
 
 // lastPositions says, for keys that came more than once, where in the spool the last one is.
@@ -178,16 +185,12 @@ func (r *run) pairs(ctx context.Context, ids []int64) (map[int64]*store.Pair, er
 // listedStep decides about one listed subscription. What this listing does not tell of it is what earlier ones told: the
 // price of a subscription that waits for its customer to be mapped is not lost when a later listing has none.
 func (r *run) listedStep(rec spooled, pair *store.Pair) (*subscriptionStep, error) {
-	item := noItem
-	if items := rec.sub.GetItems(); len(items) > 0 {
-		item = items[rec.item]
-	}
-	told := observed(rec.sub, item)
+	told := rec.told()
 	step := &subscriptionStep{told: &told, scope: rec.scope}
 	name := rec.name(r.key)
 	if pair != nil && pair.RefKey == name {
 		step.was, step.row, step.sub = pair.DistributorSubscription, pair.DistributorSubscription, pair.Subscription
-		step.waited = pair.Subscription == nil && pair.Flags&store.FlagGone == 0
+		step.waited = waits(&pair.DistributorSubscription, pair.Subscription)
 		before, err := storedRecord(pair)
 		if err != nil {
 			return nil, err
@@ -197,11 +200,12 @@ func (r *run) listedStep(rec spooled, pair *store.Pair) (*subscriptionStep, erro
 		step.row = store.DistributorSubscription{TenantID: r.tenant.ID, ModuleID: r.module.ID, RefKey: name, CreatedAt: r.started}
 	}
 	row := &step.row
-	row.Ref, row.KeyHash, row.Fingerprint = told.Ref, int64(rec.key), int64(rec.print)
-	row.CustomerKey, row.Flags, row.Missing = r.key(told.CustomerRef), 0, 0
-	row.Record = jsonText(&told)
+	r.tell(row, rec, &told)
+	row.Flags, row.Missing = row.Flags&store.FlagCarried, 0
 	step.owner = r.planned.owner(row.CustomerKey)
-	r.decideListed(step)
+	if row.Flags == 0 {
+		r.decideListed(step)
+	}
 	return step, nil
 }
 
@@ -212,6 +216,26 @@ func storedRecord(pair *store.Pair) (reconcile.Observed, error) {
 		return told, fmt.Errorf("read the stored record of subscription %q: %w", pair.Ref, err)
 	}
 	return told, nil
+}
+
+// told gives what the record says.
+func (rec spooled) told() reconcile.Observed {
+	item := noItem
+	if items := rec.sub.GetItems(); len(items) > 0 {
+		item = items[rec.item]
+	}
+	return observed(rec.sub, item)
+}
+
+// tell writes into a row what the distributor says.
+func (r *run) tell(row *store.DistributorSubscription, rec spooled, told *reconcile.Observed) {
+	row.Ref, row.KeyHash, row.Fingerprint = told.Ref, int64(rec.key), int64(rec.print)
+	row.CustomerKey, row.Record = r.key(told.CustomerRef), jsonText(told)
+}
+
+// waits reports whether a distributor subscription has no subscription of ours, and gets one once its customer is mapped.
+func waits(row *store.DistributorSubscription, sub *store.Subscription) bool {
+	return sub == nil && row.Flags&(store.FlagGone|store.FlagCarried) == 0
 }
 
 // decideListed asks the rules, once it is clear whose subscription it is.

@@ -44,6 +44,11 @@ const (
 	CountWaiting             = "subscriptions_waiting"
 	CountLeftActive          = "subscriptions_ended_left_active"
 	CountMissing             = "subscriptions_missing"
+	CountElsewhere           = "subscriptions_elsewhere"
+	CountCarried             = "subscriptions_carried"
+	CountSubscriptionsStay   = "subscriptions_stay"
+	CountCustomersStay       = "customers_stay"
+	CountLeft                = "left_to_a_person"
 	CountHeld                = "changes_held"
 	CountApplied             = "changes_applied"
 )
@@ -78,6 +83,21 @@ type Details struct {
 	WarningsLeft int      `json:"warnings_left_out,omitempty"`
 	// Guards says what was held and why, by guard.
 	Guards map[string]string `json:"guards,omitempty"`
+	// From is the module that a move carries over from, as people write it.
+	From string `json:"from,omitempty"`
+	// Left is what a move leaves to a person.
+	Left []Left `json:"left,omitempty"`
+}
+
+// Left is one thing that a move leaves to a person.
+type Left struct {
+	// Entity is distributor_customer or subscription; Key is its id at the distributor, Name what it is called there.
+	Entity string `json:"entity"`
+	Key    string `json:"entity_key"`
+	Name   string `json:"name"`
+	// Why says what is not clear, Next what to do about it.
+	Why  string `json:"why"`
+	Next string `json:"next"`
 }
 
 // maxNotes is how many notes, and how many warnings, a report keeps.

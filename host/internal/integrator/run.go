@@ -34,6 +34,8 @@ type run struct {
 	tenant store.Tenant
 	module store.Module
 	record store.Run
+	// from is the module that a move carries over from; its id is zero in any other run.
+	from store.Module
 
 	source Source
 	info   Info
@@ -71,8 +73,10 @@ func (i *Integrator) open(ctx context.Context, req Request) (*run, error) {
 		return nil, err
 	}
 	req = r.req
-	purpose := string(req.Mode)
-	if _, err = i.Store.AcquireLease(ctx, r.module, r.holder, purpose, i.leaseTime()); err != nil {
+	if err = r.movingFrom(ctx); err != nil {
+		return nil, err
+	}
+	if err = r.lease(ctx); err != nil {
 		return nil, err
 	}
 	r.record = store.Run{
@@ -84,7 +88,7 @@ func (i *Integrator) open(ctx context.Context, req Request) (*run, error) {
 		r.record.ApprovesRunID = &req.Approve
 	}
 	if err = i.Store.StartRun(ctx, &r.record); err != nil {
-		return nil, errors.Join(err, i.Store.ReleaseLease(context.WithoutCancel(ctx), r.module.ID, r.holder))
+		return nil, errors.Join(err, r.release(ctx))
 	}
 	r.log = i.Log.With("run", r.record.ID, "tenant", req.Module.Tenant, "module", req.Module.Name)
 	return r, nil
@@ -186,7 +190,7 @@ func (r *run) finish(ctx context.Context, err error) (*Report, error) {
 			err = errors.Join(err, fmt.Errorf("record the end of run %d: %w", r.record.ID, finishErr))
 		}
 	}
-	if releaseErr := r.store.ReleaseLease(ctx, r.module.ID, r.holder); releaseErr != nil {
+	if releaseErr := r.release(ctx); releaseErr != nil {
 		r.log.Warn("the lease could not be given back; it ends by itself", "error", releaseErr)
 	}
 	return report, err
@@ -225,7 +229,7 @@ func (r *run) outcome(err error) Outcome {
 		return Failed
 	case r.planned.held > 0:
 		return Held
-	case len(r.details.Warnings) > 0:
+	case len(r.details.Warnings) > 0 || len(r.details.Left) > 0:
 		return Warning
 	case r.counts[CountApplied] > 0:
 		return Succeeded

@@ -83,7 +83,7 @@ func exerciseMove(t *testing.T, fresh newDatabase) {
 		ended.Active = false
 		return tx.UpdateSubscriptions(ctx, []Subscription{ended})
 	}))
-	if list, err := w.CarriedEnded(ctx, w.module.ID); err != nil || len(list) != 1 || list[0].ID != told[0].ID {
+	if list, err := w.CarriedEnded(ctx, w.module.ID); err != nil || len(list) != 1 || list[0].ID != told[0].ID || list[0].Module != "cloudiq" {
 		t.Errorf("%+v ended (%v)", list, err)
 	}
 

@@ -115,12 +115,22 @@ func (m *Move) take(ctx context.Context, row *Carried) error {
 	return oneRow(result, err, fmt.Sprintf("distributor subscription %d as it was", row.To.ID))
 }
 
+// EndedElsewhere is a distributor subscription whose subscription has ended at the module it was carried over to.
+type EndedElsewhere struct {
+	DistributorSubscription `bun:",extend"`
+
+	// Module is the name of that module.
+	Module string
+}
+
 // CarriedEnded gives distributor subscriptions of a module whose subscriptions were carried over to another module and are
 // no longer active there, by id. Those that are gone from the module itself are left out.
-func (s *Store) CarriedEnded(ctx context.Context, moduleID int64) ([]DistributorSubscription, error) {
-	var list []DistributorSubscription
-	err := s.read.NewSelect().Model(&list).Where("module_id = ?", moduleID).Where("carried_as IS NOT NULL").
-		Where("flags & ? = 0", FlagGone).
-		Where("NOT EXISTS (SELECT 1 FROM subscriptions AS s WHERE s.id = carried_as AND s.active)").Order("id").Scan(ctx)
+func (s *Store) CarriedEnded(ctx context.Context, moduleID int64) ([]EndedElsewhere, error) {
+	var list []EndedElsewhere
+	err := s.read.NewSelect().TableExpr("distributor_subscriptions AS d").ColumnExpr("d.*, o.name AS module").
+		Join("JOIN subscriptions AS s ON s.id = d.carried_as").
+		Join("JOIN modules AS o ON o.id = s.module_id").
+		Where("d.module_id = ?", moduleID).Where("d.carried_as IS NOT NULL").Where("d.flags & ? = 0", FlagGone).Where("NOT s.active").
+		OrderExpr("d.id").Scan(ctx, &list)
 	return list, s.fail(ctx, "read what was carried over", err)
 }
