@@ -250,7 +250,7 @@ func (b *bench) rules() []*Rule {
 		list = append(list, &rules[i])
 	}
 	if b.Simulator == nil {
-		return append(list, &Rule{
+		return append(list, &secretRule, &Rule{
 			Name: "fault", Demand: "Troubles of the distributor never look like a complete listing", Where: whereListings,
 			check: func(context.Context, *bench) error { return missing("needs a simulator of the distributor") },
 		})

@@ -15,7 +15,7 @@ import (
 
 func (a *app) pluginCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "plugin", Short: "The distributor plugins that are installed"}
-	cmd.AddCommand(a.pluginList(), a.pluginLock())
+	cmd.AddCommand(a.pluginList(), a.pluginLock(), a.pluginNew(), a.pluginTest())
 	return cmd
 }
 
