@@ -114,7 +114,7 @@ func (a *app) sdkSource(given string) (version, checkout string, err error) {
 }
 
 func isCheckout(dir string) bool {
-	text, err := os.ReadFile(filepath.Join(dir, "go.mod")) //nolint:gosec // a folder the person named, or one above the program
+	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	if err != nil {
 		return false
 	}
