@@ -3,23 +3,11 @@
 package main
 
 import (
-	"os"
 	"testing"
 
 	"github.com/tallymanhq/tallyman/plugins/pax8/pax8sim"
 	"github.com/tallymanhq/tallyman/sdk/simulator"
 )
-
-const servePlugin = "TALLYMAN_TEST_SERVE_PLUGIN"
-
-// TestMain makes the test binary the plugin, when a test starts it as one.
-func TestMain(m *testing.M) {
-	if os.Getenv(servePlugin) != "" {
-		main()
-		return
-	}
-	os.Exit(m.Run())
-}
 
 func newSimulator(t *testing.T, o pax8sim.Options) *simulator.HTTP {
 	t.Helper()
