@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command tallyman-csv is the plugin for any distributor that sends files. It only reads.
+package main
+
+import (
+	"context"
+
+	"github.com/tallymanhq/tallyman/sdk"
+)
+
+// version is that of the plugin.
+const version = "0.1.0"
+
+func main() { sdk.Serve(plugin()) }
+
+func plugin() sdk.Plugin[settings] {
+	return sdk.Plugin[settings]{
+		Name:        "csv",
+		DisplayName: "CSV files",
+		Version:     version,
+		Vendor:      "Tallyman",
+		Capabilities: sdk.Capabilities{
+			SubscriptionScope: sdk.ScopeAccount,
+			AbsenceMeansEnded: true,
+			ListingTotal:      true,
+			Addresses:         true,
+			Prices:            true,
+		},
+		Validate: settings.validate,
+		Connect: func(_ context.Context, s settings, _ sdk.Env) (sdk.Distributor, error) {
+			return connect(s), nil
+		},
+	}
+}
