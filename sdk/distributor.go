@@ -33,6 +33,13 @@ type ConnectionTester interface {
 	TestConnection(ctx context.Context, t *ConnectionTest) error
 }
 
+// Describer is implemented by a Distributor of which the settings say more than Plugin does, such as one that speaks to
+// several distributors of a kind.
+type Describer interface {
+	// Describe gives the display name, "" for that of the Plugin, and the capabilities in place of those of the Plugin.
+	Describe() (displayName string, capabilities Capabilities)
+}
+
 // Closer is implemented by a Distributor that holds something to release when the process ends.
 type Closer interface {
 	Close() error

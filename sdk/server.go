@@ -3,6 +3,7 @@
 package sdk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,6 +117,11 @@ func (s *server) Describe(ctx context.Context, _ *distributorv1.DescribeRequest)
 	err := s.guard(ctx, "describing itself", func(context.Context) error {
 		response = proto.CloneOf(s.plugin.describe())
 		if distributor, err := s.connection(); err == nil {
+			if describer, ok := distributor.(Describer); ok {
+				name, capabilities := describer.Describe()
+				response.DisplayName = cmp.Or(name, response.GetDisplayName())
+				response.Capabilities = capabilitiesToProto(capabilities)
+			}
 			_, filters := distributor.(CustomerFilter)
 			response.Capabilities.CustomerFilter = &filters
 			if _, tests := distributor.(ConnectionTester); tests {

@@ -80,6 +80,39 @@ func (a *able) TestConnection(ctx context.Context, t *sdk.ConnectionTest) error 
 
 func (a *able) Close() error { return a.close() }
 
+// describer speaks as whom its settings say.
+type describer struct {
+	fake
+	name string
+}
+
+func (d *describer) Describe() (string, sdk.Capabilities) {
+	return d.name, sdk.Capabilities{RefsIgnoreCase: true}
+}
+
+func TestSettingsMaySayWhoADistributorIs(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"Harbour Telecom": "Harbour Telecom", "": "fake"} {
+		client := dial(t, pluginOf(&describer{name: name}), nil)
+		describe := func() *distributorv1.DescribeResponse {
+			t.Helper()
+			d, err := client.Describe(t.Context(), &distributorv1.DescribeRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		if d := describe(); d.GetDisplayName() != "fake" || d.GetCapabilities().GetRefComparison() != distributorv1.RefComparison_REF_COMPARISON_UNSPECIFIED {
+			t.Errorf("before Configure: %v", d)
+		}
+		configure(t, client, nil)
+		if d := describe(); d.GetDisplayName() != want || d.GetCapabilities().GetRefComparison() != distributorv1.RefComparison_REF_COMPARISON_IGNORE_CASE ||
+			d.GetCapabilities().CustomerFilter == nil {
+			t.Errorf("after it: %v", d)
+		}
+	}
+}
+
 func TestAbilitiesAreDescribedOnceConfigured(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

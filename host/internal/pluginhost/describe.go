@@ -3,6 +3,7 @@
 package pluginhost
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -60,12 +61,9 @@ func (p *Process) describe(ctx context.Context) error {
 	}
 	clean := p.redact.clean
 	p.about = Description{
-		Name: resp.GetName(), DisplayName: clean(resp.GetDisplayName()), Version: clean(resp.GetVersion()), Vendor: clean(resp.GetVendor()),
+		Name: resp.GetName(), DisplayName: cmp.Or(clean(resp.GetDisplayName()), resp.GetName()), Version: clean(resp.GetVersion()), Vendor: clean(resp.GetVendor()),
 		HostVersions: clean(resp.GetHostVersions()), DocumentationURL: clean(resp.GetDocumentationUrl()),
 		Capabilities: resp.GetCapabilities(), Protocol: p.client.NegotiatedVersion(),
-	}
-	if p.about.DisplayName == "" {
-		p.about.DisplayName = p.about.Name
 	}
 	for _, f := range resp.GetSettings() {
 		p.about.Settings = append(p.about.Settings, Setting{
@@ -73,6 +71,19 @@ func (p *Process) describe(ctx context.Context) error {
 			Choices: f.GetChoices(), Help: clean(f.GetHelp()), Example: clean(f.GetExample()),
 		})
 	}
+	return nil
+}
+
+// describeConfigured asks the plugin again: its settings may say as which distributor it speaks, and what that one can do.
+func (p *Process) describeConfigured(ctx context.Context) error {
+	const call = "Describe"
+	p.enter(call)
+	resp, err := p.rpc.Describe(ctx, &distributorv1.DescribeRequest{HostVersion: p.spec.HostVersion})
+	if err = p.callError(ctx, call, err); err != nil {
+		return err
+	}
+	p.about.DisplayName = cmp.Or(p.redact.clean(resp.GetDisplayName()), p.about.Name)
+	p.about.Capabilities = resp.GetCapabilities()
 	return nil
 }
 

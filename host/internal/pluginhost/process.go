@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -88,7 +89,10 @@ func (p *Process) Configure(ctx context.Context, values map[string]*distributorv
 			Field:   d.GetField(), Message: p.redact.clean(d.GetMessage()), Hint: p.redact.clean(d.GetHint()),
 		})
 	}
-	return found, nil
+	if slices.ContainsFunc(found, func(d sdk.Diagnostic) bool { return !d.Warning }) {
+		return found, nil
+	}
+	return found, p.describeConfigured(ctx)
 }
 
 func secretTexts(value *distributorv1.SettingValue) []string {

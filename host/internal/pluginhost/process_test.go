@@ -96,12 +96,18 @@ func TestSettingsAndConnectionAreTold(t *testing.T) {
 	if d := cmp.Diff([]sdk.Diagnostic{{Field: "token", Message: "is missing", Hint: "Set it."}}, found); d != "" {
 		t.Error(d)
 	}
+	if d := p.Description(); d.DisplayName != "Test good" || !d.AbsenceMeansEnded() {
+		t.Errorf("before it has settings: %+v", d)
+	}
 	values := map[string]*distributorv1.SettingValue{"token": {Kind: &distributorv1.SettingValue_Text{Text: "sesame-open"}}}
 	if found, err = p.Configure(t.Context(), values); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff([]sdk.Diagnostic{{Warning: true, Field: "token", Message: "odd token ***"}}, found); d != "" {
 		t.Error(d)
+	}
+	if d := p.Description(); d.DisplayName != "Test as configured" || d.AbsenceMeansEnded() || len(d.Settings) != 1 {
+		t.Errorf("with its settings: %+v", d)
 	}
 	test, err := p.TestConnection(t.Context())
 	if err != nil {

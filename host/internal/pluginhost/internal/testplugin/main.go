@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
@@ -71,7 +72,8 @@ func main() {
 
 type server struct {
 	distributorv1.UnimplementedDistributorServiceServer
-	name string
+	name       string
+	configured atomic.Bool
 }
 
 func (s *server) Describe(context.Context, *distributorv1.DescribeRequest) (*distributorv1.DescribeResponse, error) {
@@ -85,6 +87,9 @@ func (s *server) Describe(context.Context, *distributorv1.DescribeRequest) (*dis
 			Absence:       distributorv1.AbsenceMeaning_ABSENCE_MEANING_ENDED,
 			Extra:         []string{"something.new"},
 		},
+	}
+	if s.configured.Load() {
+		d.DisplayName, d.Capabilities.Absence = "Test as configured", distributorv1.AbsenceMeaning_ABSENCE_MEANING_NOTHING
 	}
 	switch s.name {
 	case "newer-host":
@@ -108,6 +113,7 @@ func (s *server) Configure(_ context.Context, r *distributorv1.ConfigureRequest)
 			{Severity: distributorv1.Severity_SEVERITY_ERROR, Field: "token", Message: "is missing", Hint: "Set it."},
 		}}, nil
 	}
+	s.configured.Store(true)
 	return &distributorv1.ConfigureResponse{Diagnostics: []*distributorv1.Diagnostic{
 		{Severity: distributorv1.Severity_SEVERITY_WARNING, Field: "token", Message: "odd token " + token},
 	}}, nil
