@@ -48,13 +48,14 @@ func newLedger(r *reader) *ledger {
 
 // of gives the account of a subscription.
 func (l *ledger) of(id string) (*account, error) {
-	a := l.accounts[id]
+	key := l.layout.key(id)
+	a := l.accounts[key]
 	if a == nil {
 		if len(l.list) >= maxAccounts {
 			return nil, errTooMany
 		}
 		a = &account{}
-		l.accounts[strings.Clone(id)] = a
+		l.accounts[key] = a
 		l.list = append(l.list, a)
 	}
 	return a, nil

@@ -44,6 +44,18 @@ func TestAReconciliationFile(t *testing.T) {
 	}
 }
 
+func TestLayoutsSayWhatAbsenceMeans(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]struct{ ended, ignoreCase bool }{
+		plainLayout: {true, false}, rhipeInvoice: {false, true}, partnerCenter: {false, true},
+	} {
+		displayName, told := connect(settings{Layout: name, Distributor: "Harbour Telecom"}).Describe()
+		if displayName != "Harbour Telecom" || told.AbsenceMeansEnded != want.ended || told.RefsIgnoreCase != want.ignoreCase || told.SubscriptionScope != sdk.ScopeAccount {
+			t.Errorf("layout %q: %q, %+v", name, displayName, told)
+		}
+	}
+}
+
 func TestWhatChargesComeTo(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -126,7 +138,7 @@ func TestWhatChargesComeTo(t *testing.T) {
 			t.Parallel()
 			rows := make([]string, len(test.rows))
 			for i, row := range test.rows {
-				rows[i] = "fb977ab5|" + row
+				rows[i] = []string{"fb977ab5|", "FB977AB5|"}[i%2] + row // GUIDs come in any case.
 			}
 			got := one(t, read(t, reconciliation(rows...), partnerCenterSettings))
 			want := sdk.Money{}

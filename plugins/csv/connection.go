@@ -20,6 +20,7 @@ var (
 	_ sdk.Distributor      = (*connection)(nil)
 	_ sdk.ConnectionTester = (*connection)(nil)
 	_ sdk.CustomerFilter   = (*connection)(nil)
+	_ sdk.Describer        = (*connection)(nil)
 )
 
 func connect(s settings) *connection {
@@ -33,6 +34,14 @@ func connect(s settings) *connection {
 		l.subscriptions.needs = l.subscriptions.needs[1:] // The first is the id.
 	}
 	return &connection{settings: s, layout: l}
+}
+
+// Describe gives the distributor's name, and says that what a list lacks has ended, which is not so for an invoice.
+func (c *connection) Describe() (string, sdk.Capabilities) {
+	told := capabilities
+	told.AbsenceMeansEnded = !c.layout.invoice
+	told.RefsIgnoreCase = c.layout.guids
+	return c.settings.Distributor, told
 }
 
 // FiltersCustomers marks that a listing may be narrowed. The file is read whole all the same.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -104,4 +105,25 @@ func errorText[R any](l sdktest.Listing[R]) []string {
 		return nil
 	}
 	return []string{l.Err.Message + " " + l.Err.Hint}
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// settingTag is what the tags say of a setting.
+type settingTag struct{ name, fallback string }
+
+func settingTags() []settingTag {
+	var list []settingTag
+	for f := range reflect.TypeFor[settings]().Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("setting"), ",")
+		list = append(list, settingTag{name, f.Tag.Get("default")})
+	}
+	return list
 }

@@ -2,6 +2,8 @@
 
 package main
 
+import "strings"
+
 // layout is a published form of files.
 type layout struct {
 	subscriptions shape
@@ -10,6 +12,8 @@ type layout struct {
 	rows string
 	// invoice: the file lists what was charged in a period, and not all there is. What it lacks has not ended.
 	invoice bool
+	// guids: ids are GUIDs, so that their case means nothing.
+	guids bool
 	// vendor is the vendor behind every subscription, in lower case; "" where the file tells, or nobody does.
 	vendor string
 }
@@ -57,6 +61,7 @@ var layouts = map[string]layout{
 		customers: plainCustomers,
 		rows:      rowsAdd,
 		invoice:   true,
+		guids:     true,
 	},
 
 	// Microsoft's licence-based reconciliation file:
@@ -86,12 +91,21 @@ var layouts = map[string]layout{
 		customers: plainCustomers,
 		rows:      rowsAdd,
 		invoice:   true,
+		guids:     true,
 		vendor:    "microsoft",
 	},
 }
 
 var plainCustomers = shape{
 	names: customerNames, columns: plainColumns(customerNames), setting: "customer_columns", needs: [][]field{{cusID, cusName}},
+}
+
+// key gives an id as ids are compared.
+func (l *layout) key(id string) string {
+	if l.guids {
+		return strings.ToLower(id)
+	}
+	return strings.Clone(id)
 }
 
 // plainColumns gives each field the column of its own name.

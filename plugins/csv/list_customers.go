@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"strings"
 
 	"github.com/tallymanhq/tallyman/sdk"
 )
@@ -65,10 +64,11 @@ func (c *connection) namedCustomers(ctx context.Context, req sdk.ListRequest, s 
 			found.reject(row.line, "it has no customer")
 			return nil
 		}
-		if sent[ref] || !req.Wants(ref) {
+		key := c.layout.key(ref)
+		if sent[key] || !req.Wants(ref) {
 			return nil
 		}
-		sent[strings.Clone(ref)] = true
+		sent[key] = true
 		return s.Send(r.named(row))
 	}, func(row *row, why string) error {
 		found.reject(row.line, "%s", why)

@@ -16,20 +16,17 @@ func main() { sdk.Serve(plugin()) }
 
 func plugin() sdk.Plugin[settings] {
 	return sdk.Plugin[settings]{
-		Name:        "csv",
-		DisplayName: "CSV files",
-		Version:     version,
-		Vendor:      "Tallyman",
-		Capabilities: sdk.Capabilities{
-			SubscriptionScope: sdk.ScopeAccount,
-			AbsenceMeansEnded: true,
-			ListingTotal:      true,
-			Addresses:         true,
-			Prices:            true,
-		},
-		Validate: settings.validate,
+		Name:         "csv",
+		DisplayName:  "CSV files",
+		Version:      version,
+		Vendor:       "Tallyman",
+		Capabilities: capabilities,
+		Validate:     settings.validate,
 		Connect: func(_ context.Context, s settings, _ sdk.Env) (sdk.Distributor, error) {
 			return connect(s), nil
 		},
 	}
 }
+
+// capabilities are those of any file. What absence means depends on the layout.
+var capabilities = sdk.Capabilities{SubscriptionScope: sdk.ScopeAccount, ListingTotal: true, Addresses: true, Prices: true}

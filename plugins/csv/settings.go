@@ -16,6 +16,7 @@ import (
 // settings are what an operator sets in a module's settings block.
 type settings struct {
 	Directory     string `setting:"directory,required" help:"Folder the files are in. An absolute path." example:"/srv/harbour-telecom"`
+	Distributor   string `setting:"distributor" default:"CSV files" help:"Name of the distributor that sends the files. Subscriptions show it." example:"Harbour Telecom"`
 	Subscriptions string `setting:"subscriptions" default:"subscriptions*.csv" help:"Name or pattern (*, ?, [a-z]) of the file of subscriptions, within directory. Of several that match, one is read; see pick."`
 	Customers     string `setting:"customers" help:"Name or pattern of the file of customers. Empty: the customers are those the subscriptions name." example:"customers*.csv"`
 	Pick          string `setting:"pick" default:"modified" choices:"modified|name" help:"Which of several files that match is read: the one modified last, or the last by name, with numbers in names ordered by value."`

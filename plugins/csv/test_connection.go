@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/tallymanhq/tallyman/sdk"
 )
@@ -16,15 +17,15 @@ func (c *connection) TestConnection(_ context.Context, t *sdk.ConnectionTest) er
 		patterns = append(patterns, c.settings.Customers)
 	}
 	err := t.Step("find", func(context.Context) (string, error) {
-		found := ""
+		var found []string
 		for _, pattern := range patterns {
 			path, err := c.source(pattern).find()
 			if err != nil {
-				return found, err
+				return strings.Join(found, "; "), err
 			}
-			found += fmt.Sprintf("%s for %q. ", path, pattern)
+			found = append(found, fmt.Sprintf("%s for %q", path, pattern))
 		}
-		return found, nil
+		return strings.Join(found, "; "), nil
 	})
 	if err != nil {
 		return err
