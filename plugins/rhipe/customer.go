@@ -76,7 +76,7 @@ func (c *connection) readCustomers(ctx context.Context, problems *problems, each
 		return each(customer)
 	})
 	if listing.Null {
-		problems.doubt("customers.null", "PRISM answered null where the customer list was due; taken as an empty list")
+		problems.lost("customers.null", "PRISM answered null where the customer list was due")
 	}
 	return d, err
 }

@@ -70,7 +70,7 @@ func (c *connection) addFromTenants(ctx context.Context, s *sdk.CustomerScope, d
 	}
 	for _, a := range agreements {
 		var object rest.Object
-		_, err := c.List(ctx, c.tenantsRequest(a.id), func(v rest.Value) error {
+		listing, err := c.List(ctx, c.tenantsRequest(a.id), func(v rest.Value) error {
 			if !object.Read(v) {
 				return nil // Told with the subscriptions.
 			}
@@ -96,6 +96,9 @@ func (c *connection) addFromTenants(ctx context.Context, s *sdk.CustomerScope, d
 		}
 		if err != nil {
 			found.lost("agreement.failed", "the tenants of %s could not be read, so customers that only they name are missing: %s", a.name(), reason(err))
+		}
+		if listing.Null {
+			found.lost("tenants.null", "PRISM answered null where the tenants of %s were due, so customers that only they name are missing", a.name())
 		}
 		s.Progress("%d customers, tenants of %s read", len(customers), a.name())
 	}
@@ -186,7 +189,7 @@ func (c *connection) readAgreement(ctx context.Context, s *sdk.SubscriptionScope
 		return err
 	}
 	if listing.Null {
-		found.doubt("tenants.null", "PRISM answered null where the tenants of %s were due; taken as an empty list", a.name())
+		found.lost("tenants.null", "PRISM answered null where the tenants of %s were due", a.name())
 	}
 	if enriched {
 		return c.enrich(ctx, s, kept, newReader)

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"testing"
+
+	"github.com/tallymanhq/tallyman/plugins/rhipe/rhipesim"
+	"github.com/tallymanhq/tallyman/sdk/sdktest"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	sim, err := rhipesim.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = sim.Close() }()
+	sdktest.Run(t, sdktest.Suite{Plugin: plugin(), Simulator: sim})
+}
