@@ -28,7 +28,7 @@ import (
 // end them, with runs of both modules, decisions of a person and crashes in between: no id changes or is used again, no
 // record is lost, a second move finds nothing to do, and the plans after a move show only what really differs.
 func TestAMoveNeverChangesAnID(t *testing.T) {
-	t.Parallel()
+	histories(t, 150)
 	url := "sqlite:" + filepath.Join(t.TempDir(), "moves.db")
 	now := tick()
 	s, err := store.Open(t.Context(), store.Options{URL: url, Now: now})

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,13 +26,7 @@ import (
 // TestARunIsWhatTheDesignSays holds the run, with a real database, against the model in model_test.go over random
 // histories of two tenants: 300 of them, 30 with the race detector. More: -rapid.checks=5000.
 func TestARunIsWhatTheDesignSays(t *testing.T) {
-	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
-		n := "300"
-		if raceDetector {
-			n = "30"
-		}
-		must(t, flag.Set("rapid.checks", n))
-	}
+	histories(t, 300)
 	now := tick()
 	var s *store.Store
 	var raw *sql.DB
@@ -41,12 +36,12 @@ func TestARunIsWhatTheDesignSays(t *testing.T) {
 		}
 	}
 	t.Cleanup(func() { shut() })
-	histories := 0
+	drawn := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		// One database for many histories: each has tenants of its own, which must not notice the others.
-		if histories++; histories%50 == 1 {
+		if drawn++; drawn%50 == 1 {
 			shut()
-			url := "sqlite:" + filepath.Join(t.TempDir(), fmt.Sprintf("%d.db", histories))
+			url := "sqlite:" + filepath.Join(t.TempDir(), fmt.Sprintf("%d.db", drawn))
 			var err error
 			s, err = store.Open(t.Context(), store.Options{URL: url, Now: now})
 			must(t, err)
@@ -54,7 +49,7 @@ func TestARunIsWhatTheDesignSays(t *testing.T) {
 		}
 		tenants := make([]*history, 2)
 		for i := range tenants {
-			tenants[i] = newHistory(rt, s, raw, fmt.Sprintf("t%d-%c", histories, 'a'+i))
+			tenants[i] = newHistory(rt, s, raw, fmt.Sprintf("t%d-%c", drawn, 'a'+i))
 			tenants[i].Integrator = &Integrator{
 				Store: s, Log: hclog.NewNullLogger(), Holder: "property", Now: now,
 				Open: func(context.Context, Module, string) (Source, error) { return tenants[i].fake, nil },
@@ -76,6 +71,22 @@ func TestARunIsWhatTheDesignSays(t *testing.T) {
 			}
 		}
 	})
+}
+
+// histories is how many random histories a test draws, unless -rapid.checks says otherwise: a tenth with the race detector.
+// The flag is the program's, so such a test runs alone.
+func histories(t *testing.T, n int) {
+	t.Helper()
+	checks := flag.Lookup("rapid.checks")
+	before := checks.Value.String()
+	if before != checks.DefValue {
+		return
+	}
+	if raceDetector {
+		n /= 10
+	}
+	must(t, checks.Value.Set(strconv.Itoa(n)))
+	t.Cleanup(func() { must(t, checks.Value.Set(before)) })
 }
 
 // history is one tenant's module with its distributor, and the model of both.
