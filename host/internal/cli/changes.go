@@ -183,12 +183,18 @@ func (c *shownChange) heading() string {
 		return c.kind + " " + name + " " + c.parties()
 	case c.kind == "move":
 		return "move " + c.entity + " " + name + " " + c.parties()
+	case c.kind == "carry":
+		return "carry over " + c.entity + " " + name + c.ofCustomer() + " " + c.parties()
 	}
-	heading := fmt.Sprintf("%s %s %s", c.kind, strings.ReplaceAll(c.entity, "_", " "), name)
+	return fmt.Sprintf("%s %s %s", c.kind, strings.ReplaceAll(c.entity, "_", " "), name) + c.ofCustomer()
+}
+
+// ofCustomer says whose it is, if it is somebody's.
+func (c *shownChange) ofCustomer() string {
 	if customer := cmp.Or(c.customer, c.names[c.customerID]); customer != "" && customer != c.name {
-		heading += " of " + printable(customer)
+		return " of " + printable(customer)
 	}
-	return heading
+	return ""
 }
 
 // parties says who a change is between, with names and ids; "" if it is about one alone.
@@ -203,6 +209,8 @@ func (c *shownChange) parties() string {
 		return "to " + c.customerText(c.customerID, c.customer) + " instead of " + c.customerText(was, "")
 	case c.kind == "map":
 		return "to " + c.customerText(c.customerID, c.customer)
+	case c.kind == "carry":
+		return "from " + printable(orDash(c.before["module"])) + " to " + printable(orDash(c.after["module"]))
 	case c.kind == "move":
 		return "from " + c.customerText(was, "") + " to " + c.customerText(customerIn(c.after), c.customer)
 	default:
@@ -224,6 +232,11 @@ func (c *shownChange) what() string {
 	case "create":
 		if quantity := orDash(c.after["quantity"]); c.entity == integrator.EntitySubscription && quantity != "-" {
 			return "quantity " + quantity + "; " + c.reason
+		}
+		return c.reason
+	case "carry":
+		if was, is := orDash(c.before["ref"]), orDash(c.after["ref"]); was != is {
+			return fmt.Sprintf("its id at the distributor is %s instead of %s; %s", is, was, c.reason)
 		}
 		return c.reason
 	case "deactivate", "reactivate", "map", "unmap", "move", "rename":

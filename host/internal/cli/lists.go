@@ -331,7 +331,7 @@ var (
 		integrator.EntityTopLevel, integrator.EntityCustomer, integrator.EntitySite, integrator.EntityMapping,
 		integrator.EntityDistributorCustomer, integrator.EntitySubscription,
 	}
-	changeKinds    = []string{"create", "update", "move", "deactivate", "reactivate", "map", "unmap", "rename", "flag"}
+	changeKinds    = []string{"create", "update", "move", "deactivate", "reactivate", "map", "unmap", "rename", "flag", "carry"}
 	changeStatuses = []string{store.ChangeApplied, store.ChangeHeld, store.ChangeApproved, store.ChangeRejected, store.ChangeSuperseded}
 )
 

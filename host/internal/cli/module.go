@@ -45,7 +45,7 @@ func (a *app) tenantCommand() *cobra.Command {
 
 func (a *app) moduleCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "module", Short: "The distributors enabled for tenants"}
-	cmd.AddCommand(a.moduleList(), a.moduleSwitch("enable", true), a.moduleSwitch("disable", false))
+	cmd.AddCommand(a.moduleList(), a.moduleSwitch("enable", true), a.moduleSwitch("disable", false), a.moduleMove())
 	return cmd
 }
 

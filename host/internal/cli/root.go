@@ -193,7 +193,7 @@ func wrongArgs(cmd *cobra.Command, args []string, err error) string {
 
 // sampleArgs are what a command may be called with, where it has no example of its own.
 var sampleArgs = map[string]string{
-	"TENANT": "acme", "MODULE": "rhipe", "TENANT/MODULE": "acme/rhipe", "TENANT[/MODULE]": "acme/rhipe", "RUN": "3", "FILE.csv": "mine.csv",
+	"TENANT": "acme", "MODULE": "rhipe", "TENANT/MODULE": "acme/rhipe", "TENANT[/MODULE]": "acme/rhipe", "RUN": "3", "FROM-MODULE": "acme/rhipe", "TO-MODULE": "acme/cloudiq", "FILE.csv": "mine.csv",
 	"CUSTOMER": "\"Blue Gum Dental\"", "DISTRIBUTOR-CUSTOMER": "\"Blue Gum Dental Pty Ltd\"",
 }
 

@@ -25,6 +25,8 @@ type runOptions struct {
 	override []string
 	approve  int64
 	trigger  string
+	// move makes each run one that carries over from another module.
+	move *integrator.MoveFrom
 	// emit takes what a run prints in JSON.
 	emit func(any)
 }
@@ -155,7 +157,8 @@ func worse(a, b int) int {
 func (a *app) runModule(ctx context.Context, s *store.Store, module integrator.Module, o runOptions) (int, error) {
 	show := newProgress(a)
 	req := integrator.Request{
-		Module: module, Mode: o.mode, Entities: o.entities, Trigger: o.trigger, Who: a.who(), Approve: o.approve, Progress: show.update,
+		Module: module, Mode: o.mode, Entities: o.entities, Trigger: o.trigger, Who: a.who(), Approve: o.approve, Move: o.move,
+		Progress: show.update,
 	}
 	req.Module.Limits.Overridden = map[string]bool{}
 	for _, guard := range o.override {

@@ -221,7 +221,9 @@ func runText(r store.Run) string {
 	}
 	var counts map[string]int
 	_ = json.Unmarshal(r.Counts, &counts)
-	for _, name := range []string{integrator.CountCustomersListed, integrator.CountSubscriptionsListed, integrator.CountUnchanged} {
+	for _, name := range []string{
+		integrator.CountCustomersListed, integrator.CountSubscriptionsListed, integrator.CountUnchanged, integrator.CountElsewhere,
+	} {
 		delete(counts, name)
 	}
 	lines := map[string]string{}

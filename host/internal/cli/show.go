@@ -29,6 +29,7 @@ var countNames = []struct {
 		{integrator.CountCustomersRenamed, "renamed"},
 		{integrator.CountCustomersGone, "gone"},
 		{integrator.CountAddressesUpdated, "with a new address"},
+		{integrator.CountCustomersStay, "staying"},
 	}},
 	{"subscriptions", []struct{ name, text string }{
 		{integrator.CountSubscriptionsListed, "listed"},
@@ -41,14 +42,18 @@ var countNames = []struct {
 		{integrator.CountMissing, "missing"},
 		{integrator.CountWaiting, "waiting for a mapping"},
 		{integrator.CountLeftActive, "ended but left active"},
+		{integrator.CountCarried, "carried over"},
+		{integrator.CountSubscriptionsStay, "staying"},
+		{integrator.CountElsewhere, "carried over before"},
 	}},
-	{"changes", []struct{ name, text string }{{integrator.CountHeld, "held"}}},
+	{"changes", []struct{ name, text string }{{integrator.CountHeld, "held"}, {integrator.CountLeft, "left to you"}}},
 }
 
 // plannedText says in a plan what a run says of what it did.
 var plannedText = map[string]string{
 	"mapped": "to map", "created": "to create", "with a new address": "to get a new address", "updated": "to update", "moved": "to move",
 	"deactivated": "to deactivate", "reactivated": "to reactivate", "held": "to hold",
+	"carried over": "to carry over",
 }
 
 // countsOf gives a line for each thing that was counted, in the words of a plan or of a run that did it.
@@ -98,12 +103,19 @@ func (a *app) printReport(r *integrator.Report) {
 		return
 	}
 	w := a.out
-	fmt.Fprintf(w, "%s  run %d  %s: %s\n", r.Module, r.Run, r.Mode, outcomeText(r.Outcome, r.Mode))
+	fmt.Fprintf(w, "%s  run %d  %s: %s\n", r.Module, r.Run, modeText(r.Mode, r.From), outcomeText(r.Outcome, r.Mode))
 	printCounts(w, r.Counts, r.Mode == integrator.Plan)
 	a.printDetails(r.Details)
 	if r.Counts[integrator.CountHeld] > 0 && r.Mode != integrator.Plan {
 		paragraph(w, "  -> ", fmt.Sprintf(
 			"See what is held with \"tallyman runs show %d\"; then \"tallyman approve %d\" or \"tallyman reject %d\".", r.Run, r.Run, r.Run))
+	}
+	if r.From != "" && r.Mode == integrator.Plan && r.Counts[integrator.CountApplied] > 0 {
+		next := fmt.Sprintf("\"tallyman module move %s %s --apply\" carries over what is shown.", r.From, r.Module)
+		if len(r.Left) > 0 {
+			next += fmt.Sprintf(" What is left to you can be decided then: customers that are new at %s are known after it.", r.Module)
+		}
+		paragraph(w, "  -> ", next)
 	}
 	if n := r.Counts[integrator.CountLeftActive]; n > 0 {
 		paragraph(w, "  -> ", fmt.Sprintf("%s ended at the distributor and left active: deactivate_missing is off in the module's block \"subscriptions\".",
@@ -111,6 +123,18 @@ func (a *app) printReport(r *integrator.Report) {
 	}
 	if n := r.Counts[integrator.CountCustomersUnmatched] + r.Counts[integrator.CountCustomersAmbiguous]; n > 0 && r.Mode != integrator.Plan {
 		paragraph(w, "  -> ", fmt.Sprintf("Map customers by hand: \"tallyman mappings list %s\".", r.Module))
+	}
+}
+
+// modeText says what kind of run it is; from is the module that a move carries over from.
+func modeText(mode integrator.Mode, from string) string {
+	switch {
+	case from == "":
+		return string(mode)
+	case mode == integrator.Plan:
+		return "plan of a move from " + from
+	default:
+		return string(mode) + " from " + from
 	}
 }
 
@@ -138,6 +162,14 @@ func (a *app) printDetails(d integrator.Details) {
 		paragraph(w, "  Note: ", line)
 	}
 	more(w, d.NotesLeft, "notes")
+	for _, left := range d.Left {
+		what := "subscription"
+		if left.Entity == integrator.EntityDistributorCustomer {
+			what = "customer"
+		}
+		paragraph(w, "  Left to you: ", fmt.Sprintf("%s %q (%s): %s", what, printable(left.Name), printable(left.Key), left.Why))
+		paragraph(w, "      -> ", left.Next)
+	}
 }
 
 func more(w io.Writer, n int, what string) {
@@ -170,15 +202,17 @@ func (a *app) printRun(run store.Run, module string, changes []store.ChangeRow, 
 	if run.FinishedAt != nil {
 		took = "took " + run.FinishedAt.Sub(run.StartedAt).Round(1e6).String()
 	}
-	paragraph(w, "  ", fmt.Sprintf("%s of %s, by %s (%s), started %s, %s", run.Mode, strings.ReplaceAll(run.Entities, ",", " and "), run.Trigger, run.Who, when(run.StartedAt), took))
+	var details integrator.Details
+	known := json.Unmarshal(run.Report, &details) == nil
+	mode := modeText(integrator.Mode(run.Mode), details.From)
+	paragraph(w, "  ", fmt.Sprintf("%s of %s, by %s (%s), started %s, %s", mode, strings.ReplaceAll(run.Entities, ",", " and "), run.Trigger, run.Who, when(run.StartedAt), took))
 	var counts map[string]int
 	_ = json.Unmarshal(run.Counts, &counts)
 	printCounts(w, counts, run.Mode == string(integrator.Plan))
 	if run.Error != "" {
 		paragraph(w, "  Error ", run.ErrorCode+": "+run.Error)
 	}
-	var details integrator.Details
-	if json.Unmarshal(run.Report, &details) == nil {
+	if known {
 		a.printDetails(details)
 	}
 	if len(run.Crash) > 0 {
