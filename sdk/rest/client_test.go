@@ -163,7 +163,13 @@ func TestTokenRequestForms(t *testing.T) {
 		"extra parameters and another grant": {func(c *rest.ClientCredentials) {
 			c.Extra = map[string]string{"grant_type": "password", "username": "sam", "password": "hunter22"}
 			c.Basic = true
-		}, "application/x-www-form-urlencoded Basic grant_type=password&password=hunter22&scope=api&username=sam"},
+		}, "application/x-www-form-urlencoded Basic the-client:" + secret + " grant_type=password&password=hunter22&scope=api&username=sam"},
+		"Basic, escaped": {func(c *rest.ClientCredentials) {
+			c.Basic, c.ClientSecret = true, "a+b/c="
+		}, "application/x-www-form-urlencoded Basic the-client:a%2Bb%2Fc%3D grant_type=client_credentials&scope=api"},
+		"Basic, as it is": {func(c *rest.ClientCredentials) {
+			c.Basic, c.Unescaped, c.ClientSecret = true, true, "a+b/c="
+		}, "application/x-www-form-urlencoded Basic the-client:a+b/c= grant_type=client_credentials&scope=api"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -173,8 +179,8 @@ func TestTokenRequestForms(t *testing.T) {
 			a.refuse = func(_ http.ResponseWriter, r *http.Request) bool {
 				body, _ := io.ReadAll(r.Body)
 				got = r.Header.Get("Content-Type") + " "
-				if user, _, ok := r.BasicAuth(); ok && user == "the-client" {
-					got += "Basic "
+				if user, password, ok := r.BasicAuth(); ok {
+					got += "Basic " + user + ":" + password + " "
 				}
 				got += string(body)
 				return false

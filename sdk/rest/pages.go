@@ -47,6 +47,9 @@ type Paging struct {
 	// ID is the dotted path of an element's id: "id". An element that comes again, on the same page or the next, is given
 	// once. Default: elements are the same if every byte is, and are looked for on the next page only.
 	ID string
+	// After is called behind each page, when nothing of the list is under way, so it may send requests with the same
+	// client. What it needs of the page's elements, each must have cloned. Its error ends the list and is passed on. Optional.
+	After func() error
 }
 
 // maxPages ends a listing whose pages never do.
@@ -140,6 +143,11 @@ func (p *pages) page(ctx context.Context) (more bool, err error) {
 	}
 	if repeats && (p.listing.Total >= 0 || !p.wholes[whole.Sum64()]) {
 		return false, p.client.pageError(p.request, fmt.Sprintf("page %d begins like an earlier page", number))
+	}
+	if p.paging.After != nil {
+		if err := p.paging.After(); err != nil {
+			return false, err
+		}
 	}
 	p.wholes[whole.Sum64()] = true
 	p.before, p.now = p.now, p.before

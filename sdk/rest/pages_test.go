@@ -3,8 +3,10 @@
 package rest_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -187,4 +189,46 @@ func readPages(t *testing.T, paging rest.Paging, pages []string) (rest.Listing, 
 		return nil
 	})
 	return listing, strings.Join(refs, " "), err
+}
+
+// TestAfterAPage: behind a page the client is free, even one that sends a single request at a time.
+func TestAfterAPage(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if number, err := strconv.Atoi(r.URL.Query().Get("page")); err == nil {
+			fmt.Fprint(w, page(elements(2*number, min(2*number+2, 3)), 3))
+			return
+		}
+		fmt.Fprintf(w, `{"name":%q}`, r.URL.Path)
+	}))
+	t.Cleanup(server.Close)
+	client, err := rest.New(rest.Options{BaseURL: server.URL, MaxParallel: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, kept []string
+	paging := springPages
+	paging.After = func() error {
+		for _, id := range kept {
+			v, err := client.Get(t.Context(), rest.Read("GET", "/{id}", rest.Vars{"id": id}))
+			if err != nil {
+				return err
+			}
+			got = append(got, v.Object().Text("name"))
+		}
+		got, kept = append(got, "end"), nil
+		return nil
+	}
+	listing, err := client.ListPages(t.Context(), rest.Read("GET", "/list", nil), paging, func(v rest.Value) error {
+		kept = append(kept, v.Object().Text("id"))
+		return nil
+	})
+	if want := "/e0 /e1 end /e2 end"; err != nil || strings.Join(got, " ") != want || listing.Doubt != "" {
+		t.Errorf("read %q (%v, %+v), want %q", got, err, listing, want)
+	}
+	enough := errors.New("enough")
+	paging.After = func() error { return enough }
+	if listing, err := client.ListPages(t.Context(), rest.Read("GET", "/list", nil), paging, func(rest.Value) error { return nil }); err != enough || listing.Pages != 1 { //nolint:errorlint // passed on as it is
+		t.Errorf("the list ends with %v after %d pages", err, listing.Pages)
+	}
 }

@@ -34,6 +34,9 @@ type ClientCredentials struct {
 	JSON bool
 	// Basic sends id and secret as HTTP Basic authentication and not in the body.
 	Basic bool
+	// Unescaped, with Basic, sends id and secret as they are. OAuth 2.0 wants them form-encoded first, which many services
+	// do not know; it matters for a secret with characters such as + / =.
+	Unescaped bool
 	// RenewBefore is how long before its end a token is renewed, at most half its lifetime. Default 5 min.
 	RenewBefore time.Duration
 }
@@ -152,7 +155,11 @@ func (t *tokens) fetch(ctx context.Context) error {
 	}
 	if t.credentials.Basic {
 		request := http.Request{Header: header}
-		request.SetBasicAuth(url.QueryEscape(t.credentials.ClientID), url.QueryEscape(t.credentials.ClientSecret))
+		id, secret := t.credentials.ClientID, t.credentials.ClientSecret
+		if !t.credentials.Unescaped {
+			id, secret = url.QueryEscape(id), url.QueryEscape(secret)
+		}
+		request.SetBasicAuth(id, secret)
 		t.client.redactor.add(strings.TrimPrefix(header.Get("Authorization"), "Basic "))
 	}
 	begin := time.Now()
