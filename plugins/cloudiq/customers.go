@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+
+	"github.com/tallymanhq/tallyman/sdk"
+	"github.com/tallymanhq/tallyman/sdk/rest"
+)
+
+// ListCustomers lists the customer tenants of each organisation, removed ones included, and the organisations themselves
+// as the partner's own.
+func (c *connection) ListCustomers(ctx context.Context, req sdk.ListRequest, out *sdk.CustomerListing) error {
+	defer c.countRequests(out.Requests)()
+	all, err := c.readOrganizations(ctx)
+	if err != nil {
+		return err
+	}
+	for _, o := range all.list {
+		err := out.Scope(ctx, o.id, o.title(), func(s *sdk.CustomerScope) error {
+			r := &customerReader{connection: c, all: all, organization: o, scope: s, wants: req.Wants}
+			defer r.found.report(s)
+			return r.read(ctx)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if all.doubt == "" {
+		return nil
+	}
+	return out.Scope(ctx, doubted, doubtedName, func(s *sdk.CustomerScope) error {
+		s.Partial("listing.moved", "%s", all.doubt)
+		return nil
+	})
+}
+
+// customerReader reads the customer tenants of an organisation.
+type customerReader struct {
+	*connection
+	all          organizations
+	organization organization
+	scope        *sdk.CustomerScope
+	wants        func(ref string) bool
+	found        problems
+	patience     patience
+	// page holds the tenants of a page until their addresses are read; addresses says why one was not.
+	page      []sdk.Customer
+	addresses []error
+	sent      int
+}
+
+func (r *customerReader) read(ctx context.Context) error {
+	if own := partnerOf(r.organization); r.wants(own.Ref) {
+		if err := r.scope.Send(own); err != nil {
+			return err
+		}
+	}
+	return r.eachTenant(ctx, r.organization, &r.found, r.take, func() error { return r.flush(ctx) })
+}
+
+// eachTenant reads the customer tenants of an organisation, page by page.
+func (c *connection) eachTenant(ctx context.Context, o organization, found *problems, take func(rest.Object) error, after func() error) error {
+	paging := c.paging()
+	paging.After = after
+	var object rest.Object
+	listing, err := c.ListPages(ctx, c.tenantsRequest(o), paging, func(v rest.Value) error {
+		if !object.Read(v) {
+			found.lost("tenant.unreadable", "an element of the customer tenants of %s is no object", o.title())
+			return nil
+		}
+		if trimmed(object, "Id") == "" {
+			found.lost("tenant.without_id", "a customer tenant of %s has no Id (name %q)", o.title(), trimmed(object, "Name"))
+			return nil
+		}
+		return take(object)
+	})
+	if err == nil {
+		err = nullList(listing, "customer tenants")
+	}
+	if err == nil && listing.Doubt != "" {
+		found.lost("listing.moved", "customer tenants: %s", listing.Doubt)
+	}
+	return err
+}
+
+func (r *customerReader) take(o rest.Object) error {
+	if r.all.whose(o, r.organization) != r.organization {
+		return nil
+	}
+	if customer := customerOf(o, r.organization); r.wants(customer.Ref) {
+		r.page = append(r.page, customer)
+	}
+	return nil
+}
+
+// flush reads the addresses of a page and sends it.
+func (r *customerReader) flush(ctx context.Context) error {
+	r.addresses = make([]error, len(r.page))
+	if r.settings.FetchAddresses {
+		if err := r.ask(ctx, &r.patience, len(r.page), r.askAddress); err != nil {
+			return err
+		}
+	}
+	for i, customer := range r.page {
+		if err := r.addresses[i]; err != nil {
+			r.found.doubt("address.failed", "no details of customer tenant %s, so its address stays as it was: %s", customer.Ref, reason(err))
+		}
+		if err := r.scope.Send(customer); err != nil {
+			return err
+		}
+	}
+	r.sent += len(r.page)
+	r.scope.Progress("%d customers of %s", r.sent, r.organization.title())
+	r.page = r.page[:0]
+	return nil
+}
+
+// askAddress reads the details of one tenant, unless it was removed.
+func (r *customerReader) askAddress(ctx context.Context, i int) error {
+	customer := &r.page[i]
+	if customer.Lifecycle == sdk.LifecycleDeleted {
+		return nil
+	}
+	if r.patience.over() {
+		r.addresses[i] = errGivenUp
+		return errGivenUp
+	}
+	o, err := r.detailsOf(ctx, tenantPath, customer.Ref, func(o rest.Object) string { return trimmed(o.Get("Tenant").Object(), "Id") })
+	if r.addresses[i] = err; err == nil {
+		fullCustomer(customer, o)
+	}
+	return err
+}
