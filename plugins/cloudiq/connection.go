@@ -95,9 +95,11 @@ func (c *connection) tenantsRequest(o organization) rest.Request {
 	return rest.Read("GET", tenantsPath, nil).WithQuery("organizationId", o.id)
 }
 
-// subscriptionsRequest asks for every status: which ones are listed otherwise is not documented.
+// subscriptionsRequest asks for every status: which ones are listed otherwise is not documented. Those that were created last
+// come last, so that one that is added while the list is read moves no other to another page.
 func (c *connection) subscriptionsRequest(o organization) rest.Request {
-	return rest.Read("GET", subscriptionsPath, nil).WithQuery("organizationId", o.id).WithQuery("statuses", strconv.Itoa(c.settings.Statuses))
+	return rest.Read("GET", subscriptionsPath, nil).WithQuery("organizationId", o.id).
+		WithQuery("statuses", strconv.Itoa(c.settings.Statuses)).WithQuery("sortBy", "CreationDate")
 }
 
 // countRequests adds the requests sent from now on to a listing's progress, when the function it gives is called.

@@ -69,8 +69,8 @@ func TestDetailsAreAskedForWhereTheyAreDue(t *testing.T) {
 		2: old + `,"Status":4`,
 		3: `"CreationDate":"` + form(now) + `Z","Status":1`,
 		4: `"CreationDate":"2021-03-14T02:11:45Z","StartDate":"` + form(last.AddDate(0, 0, -1)) + `","Status":1`,
-		// The year that ends in 363 days began two days ago.
-		5: old + `,"TermDuration":"P1Y","EndDate":"` + form(now.AddDate(1, 0, -2)) + `","Status":1`,
+		// The year that ends in 364 days began yesterday.
+		5: old + `,"TermDuration":"P1Y","EndDate":"` + form(now.AddDate(1, 0, -1)) + `","Status":1`,
 		6: old + `,"TermDuration":"P1Y","EndDate":"` + form(now.AddDate(0, 6, 0)) + `","Status":1`,
 		7: `"CreationDate":"` + form(now) + `Z","Status":64`,
 		8: `"CreationDate":"` + form(now) + `Z","Status":128`,

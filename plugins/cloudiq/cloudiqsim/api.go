@@ -69,9 +69,11 @@ func (a *api) read(w http.ResponseWriter, resource string, query url.Values) {
 		a.list(w, query, world.organizations)
 	case resource == "customertenants":
 		a.list(w, query, world.tenants(query.Get("organizationId")), "organizationId")
+	case resource == "subscriptions" && query.Get("sortBy") != "" && query.Get("sortBy") != "CreationDate":
+		refuse(w, http.StatusNotImplemented, "NotPlayed", "this simulator plays no other order than that of CreationDate")
 	case resource == "subscriptions":
 		list := world.subscriptions(query.Get("organizationId"), query.Get("customerTenantId"))
-		a.list(w, query, ofStatus(list, query.Get("statuses")), "organizationId", "customerTenantId", "statuses")
+		a.list(w, query, ofStatus(list, query.Get("statuses")), "organizationId", "customerTenantId", "statuses", "sortBy")
 	case noun == "customertenants" && kind == "detailed":
 		found(w, world.tenant(id))
 	case noun == "subscriptions" && kind == "":

@@ -158,7 +158,8 @@ func TestListsComeInPages(t *testing.T) {
 		t.Errorf("of %d subscriptions %d have an old status; without a filter %d come", all.TotalHits, old.TotalHits, unasked.TotalHits)
 	}
 	for path, want := range map[string]int{
-		"/subscriptions/?isTrial=true": http.StatusNotImplemented, "/subscriptions/?page=0": http.StatusBadRequest,
+		"/subscriptions/?isTrial=true": http.StatusNotImplemented, "/subscriptions/?sortBy=Name": http.StatusNotImplemented,
+		"/subscriptions/?sortBy=CreationDate": http.StatusOK, "/subscriptions/?page=0": http.StatusBadRequest,
 		"/subscriptions/?pageSize=x": http.StatusBadRequest, "/products/": http.StatusNotFound,
 	} {
 		if status, body := c.get(path); status != want {
