@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package sdk
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+)
+
+// waitForParent returns when the process pid, which started this one, is gone.
+func waitForParent(pid int) {
+	// A process whose parent ended gets another. If something stands between the host and this process, the parent says
+	// nothing about the host and it is asked for itself.
+	direct := os.Getppid() == pid
+	ticks := time.NewTicker(time.Second)
+	defer ticks.Stop()
+	for {
+		if direct && os.Getppid() != pid {
+			return
+		}
+		if !direct && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			return
+		}
+		<-ticks.C
+	}
+}
