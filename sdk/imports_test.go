@@ -14,7 +14,7 @@ import (
 // A vendor's module inherits the modules that the SDK imports, and its binary holds them. Whoever adds one here asks a
 // vendor to take it.
 var modules = []string{
-	"github.com/fatih/color",
+	"github.com/fatih/color", //nolint:misspell // that is its name
 	"github.com/golang/protobuf",
 	"github.com/hashicorp/go-cleanhttp",
 	"github.com/hashicorp/go-hclog",

@@ -68,7 +68,9 @@ func serve(d description) {
 		stdio.removeSocket()
 		os.Exit(code)
 	}
-	if os.Getenv(wire.EnvDebug) != "1" {
+	if os.Getenv(wire.EnvDebug) == "1" {
+		allowDebugger(stdio.log)
+	} else {
 		go watchParent(end)
 		go watchDeadline(end)
 	}

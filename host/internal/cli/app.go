@@ -203,6 +203,9 @@ func (a *app) start(ctx context.Context, target, run string) (*pluginhost.Proces
 	if err != nil {
 		return nil, err
 	}
+	if err := errors.Join(a.waitForDebugger(ctx, p), ctx.Err()); err != nil {
+		return nil, errors.Join(err, p.Close(context.WithoutCancel(ctx)))
+	}
 	if err := a.configure(ctx, p, m); err != nil {
 		return nil, errors.Join(err, p.Close(context.WithoutCancel(ctx)))
 	}
@@ -211,7 +214,7 @@ func (a *app) start(ctx context.Context, target, run string) (*pluginhost.Proces
 
 // launch starts a plugin if it is installed and locked.
 func (a *app) launch(ctx context.Context, spec pluginhost.Spec) (*pluginhost.Process, error) {
-	spec.Dev, spec.Log, spec.HostVersion = a.dev, a.log(), a.version
+	spec.Dev, spec.Debug, spec.Log, spec.HostVersion = a.dev, a.debugger, a.log(), a.version
 	installed, err := pluginhost.Find(a.config.Plugins.Directory, spec.Name)
 	if err != nil {
 		return nil, err

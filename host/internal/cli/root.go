@@ -24,10 +24,12 @@ import (
 // app is one call of the program.
 type app struct {
 	version     string
+	in          io.Reader
 	out, errOut io.Writer
 
 	json        bool
 	dev         bool
+	debugger    bool
 	configPaths []string
 	logLevel    string
 	set         []string
@@ -37,8 +39,8 @@ type app struct {
 }
 
 // Main runs one command line and gives the exit code.
-func Main(version string, args []string, _ io.Reader, out, errOut io.Writer) int {
-	a := &app{version: version, out: out, errOut: errOut}
+func Main(version string, args []string, in io.Reader, out, errOut io.Writer) int {
+	a := &app{version: version, in: in, out: out, errOut: errOut}
 	ctx, stop := interrupts(errOut)
 	defer stop()
 	root := a.root()
@@ -96,6 +98,7 @@ func (a *app) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.BoolVar(&a.json, "json", false, "print JSON")
 	flags.BoolVar(&a.dev, "dev", false, "run plugins that are not in the lock file, too")
+	flags.BoolVar(&a.debugger, "wait-for-debugger", false, "start plugins, tell how to attach a debugger, and wait for Enter before they are used")
 	flags.StringArrayVar(&a.configPaths, "config", nil, "read the configuration from `PATH`, a file or folder")
 	flags.StringVar(&a.logLevel, "log-level", "", "log from `LEVEL` up: trace, debug, info, warn, error")
 	flags.StringArrayVar(&a.set, "set", nil, "set `KEY=VALUE`, keys as in \"tallyman config show\"")

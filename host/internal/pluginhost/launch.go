@@ -26,6 +26,9 @@ const (
 	DefaultDrainTimeout = 5 * time.Second
 )
 
+// debugTimeout is how long a plugin that is debugged may take for what else has a shorter limit.
+const debugTimeout = 24 * time.Hour
+
 // streamWindow is how far a plugin may be ahead of the host in one stream, in bytes.
 const streamWindow = 4 << 20
 
@@ -39,6 +42,9 @@ type Spec struct {
 	SHA256 []byte
 	// Dev runs the binary whatever its sum and whoever may write to it. Process.Warnings says so each time.
 	Dev bool
+	// Debug: a person debugs the plugin. After its start it may take as long as it likes for
+	// everything.
+	Debug bool
 	// Env names further variables of the host's environment that the plugin gets.
 	Env []string
 	// Tenant, Module and Run are what the process works for. They are added to every log line.
@@ -63,6 +69,9 @@ func (s *Spec) defaults() {
 	}
 	if s.StartTimeout == 0 {
 		s.StartTimeout = DefaultStartTimeout
+	}
+	if s.Debug {
+		s.IdleTimeout, s.DrainTimeout = debugTimeout, debugTimeout
 	}
 	if s.IdleTimeout == 0 {
 		s.IdleTimeout = DefaultIdleTimeout
@@ -177,6 +186,9 @@ func (p *Process) clientConfig(env []string) *plugin.ClientConfig {
 			p.child.env = append(append(env, cmd.Env...),
 				fmt.Sprintf("%s=%d", transport.EnvParentPID, os.Getpid()),
 				fmt.Sprintf("%s=%s", transport.EnvLogLevel, pluginLevel(p.spec.Log.GetLevel())))
+			if p.spec.Debug {
+				p.child.env = append(p.child.env, transport.EnvDebug+"=1")
+			}
 			p.child.socketDir = dir
 			return p.child, nil
 		},

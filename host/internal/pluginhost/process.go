@@ -72,7 +72,11 @@ func (p *Process) Configure(ctx context.Context, values map[string]*distributorv
 			p.redact.add(secretTexts(values[field.Name])...)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	limit := callTimeout
+	if p.spec.Debug {
+		limit = debugTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	const call = "Configure"
 	p.enter(call)
