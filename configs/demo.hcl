@@ -30,4 +30,44 @@ tenant "acme" {
       deactivate_missing = true
     }
   }
+
+  # A distributor that sends files.
+  module "harbour" {
+    plugin = "csv"
+    settings {
+      distributor = "Harbour Telecom"
+      directory   = env("HARBOUR_FILES")
+      customers   = "customers.csv"
+      currency    = "AUD"
+      columns = {
+        id              = "Service ID"
+        customer_id     = "Account"
+        name            = "Plan"
+        sku             = "Code"
+        quantity        = "Lines"
+        status          = "Status"
+        started_on      = "Connected"
+        billing_term    = "Billed"
+        commitment_term = "Contract"
+        cost            = "Unit price (ex GST)"
+      }
+      customer_columns = {
+        id          = "Account"
+        name        = "Company"
+        status      = "Status"
+        line1       = "Street"
+        city        = "Town"
+        region      = "State"
+        postal_code = "Postcode"
+        country     = "Country"
+        email       = "E-mail"
+        domain      = "Domain"
+      }
+      statuses = { "In service" = "active", "Provisioning" = "pending", "Disconnected" = "cancelled", "Closed" = "cancelled" }
+    }
+    customers {
+      unmatched = "create"
+      top_level = "Cloud customers"
+    }
+  }
 }

@@ -45,6 +45,7 @@ const (
 	configFile = "configs/demo.hcl"
 	stateDir   = "var/demo"
 	customers  = "configs/demo-customers.csv"
+	filesDir   = "configs/demo-csv"
 )
 
 func run(ctx context.Context, root string) error {
@@ -56,10 +57,15 @@ func run(ctx context.Context, root string) error {
 	if err := sim.Start(); err != nil {
 		return err
 	}
-	d := &demo{ctx: ctx, root: root, sim: sim, env: append(os.Environ(),
+	files, err := filepath.Abs(filepath.Join(root, filepath.FromSlash(filesDir)))
+	if err != nil {
+		return err
+	}
+	d := &demo{ctx: ctx, root: root, sim: sim, env: append(os.Environ(), "HARBOUR_FILES="+files,
 		"PRISM_URL="+sim.APIURL(), "RHIPE_CLIENT_ID="+prismsim.DemoClientID, "RHIPE_CLIENT_SECRET="+prismsim.DemoClientSecret)}
 	d.setUp()
 	d.day1()
+	d.files()
 	d.day2()
 	d.day3()
 	if d.err != nil {
@@ -88,6 +94,14 @@ func (d *demo) day1() {
 		"the subscriptions.")
 	d.tallyman("sync", "acme/rhipe")
 	d.tallyman("subscriptions", "list", "acme")
+}
+
+func (d *demo) files() {
+	d.title("The same day: a distributor that sends files", "Acme also resells telephony of Harbour Telecom, which has no API and sends CSV files. The plugin \"csv\" reads them.",
+		"Wattle Street Legal is a customer of both: it is mapped by its name, and holds what both distributors deliver.")
+	d.tallyman("test", "acme/harbour")
+	d.tallyman("sync", "acme/harbour")
+	d.tallyman("subscriptions", "list", "acme", "--customer", "Wattle Street Legal")
 }
 
 func (d *demo) day2() {
@@ -160,7 +174,7 @@ func (d *demo) note(lines ...string) {
 func (d *demo) farewell() {
 	d.title("What is left", "The database stands in "+stateDir+"/tallyman.db. Look at it:")
 	for _, args := range [][]string{
-		{"runs", "show", "6"},
+		{"runs", "show", "7"},
 		{"changes", "acme", "--customer", "Wattle Street Legal"},
 		{"customers", "list", "acme"},
 		{"mappings", "list", "acme/rhipe"},
