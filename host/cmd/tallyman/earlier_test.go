@@ -58,6 +58,42 @@ func TestAPluginOfAnEarlierSDKWorks(t *testing.T) {
 	}
 }
 
+func TestSeveralVersionsOfAPluginWorkSideBySide(t *testing.T) {
+	t.Parallel()
+	v := newEarlier(t, "")
+	newer := filepath.Join(v.dir, "plugins", "tallyman-plugin-earlier@1.1.0"+exe())
+	source := &vendor{t, filepath.Join("testdata", "earlier")}
+	source.run(0, "go", "build", "-ldflags", "-X main.version=1.1.0", "-o", newer, "./plugin")
+	text := `
+plugins { directory = "plugins" }
+tenant "acme" {
+  module "earlier" {
+    settings { key = "open-sesame" }
+  }
+  module "newer" {
+    plugin = "earlier@1.1.0"
+    settings { key = "open-sesame" }
+  }
+}
+`
+	if err := os.WriteFile(filepath.Join(v.dir, "tallyman.hcl"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := v.tallyman(0, "plugin", "lock")
+	if !strings.Contains(out, "earlier 1.0.0 is locked") || !strings.Contains(out, "earlier@1.1.0 1.1.0 is locked") {
+		t.Errorf("not both are locked:\n%s", out)
+	}
+	v.tallyman(0, "test", "acme/earlier")
+	v.tallyman(0, "test", "acme/newer")
+	v.tallyman(0, "config", "check")
+	if err := os.Rename(newer, strings.Replace(newer, "1.1.0", "1.2.0", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, errOut := v.tallyman(1, "plugin", "lock"); !strings.Contains(errOut, "named after version 1.2.0") {
+		t.Errorf("a file with another version's name is locked:\n%s", errOut)
+	}
+}
+
 func TestAPluginThatDemandsANewerHostIsAskedNothingElse(t *testing.T) {
 	t.Parallel()
 	v := newEarlier(t, ">= 99.0")

@@ -12,6 +12,7 @@ import (
 
 var (
 	nameForm     = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+	pluginForm   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*(@\d+\.\d+\.\d+[0-9A-Za-z.+-]*)?$`)
 	variableForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
@@ -109,6 +110,10 @@ func (a *attribute) wrongText(text, end string) string {
 	case "name":
 		if !nameForm.MatchString(text) {
 			return fmt.Sprintf("must consist of a-z, 0-9 and dashes, and not begin with a dash%s", end)
+		}
+	case "plugin":
+		if !pluginForm.MatchString(text) {
+			return fmt.Sprintf("must be a plugin's name such as \"rhipe\", or with a version such as \"rhipe@1.2.0\"%s", end)
 		}
 	case "time_zone":
 		if _, err := location(text); err != nil {

@@ -87,7 +87,7 @@ type Module struct {
 	Tenant string `koanf:"-"`
 	Name   string `koanf:"-"`
 	// Plugin is the plugin's name. Default the module's name.
-	Plugin string `koanf:"plugin" check:"name"`
+	Plugin string `koanf:"plugin" check:"plugin"`
 	// Enabled modules are run. Default true.
 	Enabled bool `koanf:"enabled"`
 	// Environment names variables of the host's environment that the plugin gets. Default none.

@@ -40,10 +40,11 @@ type Switched struct {
 // SwitchModule writes into the file that has the tenant that a module is on or off. Everything else in it stays as it is,
 // to the byte. The tenant must be there, and a module that is to be disabled, too.
 func SwitchModule(files []string, s Switch) (Switched, error) {
-	for _, name := range []struct{ what, name string }{{"module", s.Module}, {"plugin", s.Plugin}} {
-		if name.name != "" && !nameForm.MatchString(name.name) || name.what == "module" && name.name == "" {
-			return Switched{}, fmt.Errorf("a %s's name consists of a-z, 0-9 and dashes, and does not begin with a dash; %q does not do", name.what, name.name)
-		}
+	if !nameForm.MatchString(s.Module) {
+		return Switched{}, fmt.Errorf("a module's name consists of a-z, 0-9 and dashes, and does not begin with a dash; %q does not do", s.Module)
+	}
+	if s.Plugin != "" && !pluginForm.MatchString(s.Plugin) {
+		return Switched{}, fmt.Errorf("a plugin's name consists of a-z, 0-9 and dashes, with @1.2.0 behind it for a version; %q does not do", s.Plugin)
 	}
 	var sources []*source
 	var tenants []string

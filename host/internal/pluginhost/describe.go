@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	distributorv1 "github.com/tallymanhq/tallyman/proto/distributor/v1"
 )
@@ -90,9 +91,14 @@ func (p *Process) describeConfigured(ctx context.Context) error {
 // checkDescription refuses a plugin that is another one than its file says, or that needs another host.
 func (p *Process) checkDescription() error {
 	d := &p.about
-	if d.Name != p.spec.Name {
+	name, version, pinned := strings.Cut(p.spec.Name, "@")
+	if d.Name != name {
 		return fail(CodeName, fmt.Sprintf("Rename the file to %s and run \"tallyman plugin lock\".", FileName(d.Name)),
 			"%s is named after plugin %q and is plugin %q", p.spec.Path, p.spec.Name, p.redact.clean(d.Name))
+	}
+	if pinned && d.Version != version {
+		return fail(CodeName, fmt.Sprintf("Rename the file to %s and run \"tallyman plugin lock\".", FileName(d.Name+"@"+d.Version)),
+			"%s is named after version %s of plugin %q and is version %s", p.spec.Path, version, name, d.Version)
 	}
 	ok, err := accepts(d.HostVersions, p.spec.HostVersion)
 	if err != nil {

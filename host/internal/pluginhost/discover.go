@@ -17,14 +17,15 @@ import (
 // filePrefix is how the name of every plugin's file begins; the plugin's own name follows.
 const filePrefix = "tallyman-plugin-"
 
-var pluginName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+// pluginName is a plugin's name, with a version where several are installed side by side: "rhipe", "rhipe@1.2.0".
+var pluginName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*(@\d+\.\d+\.\d+[0-9A-Za-z.+-]*)?$`)
 
 // whereHint is for a directory without plugins.
 const whereHint = "Set plugins.directory to where they are (make build puts them into bin/plugins)."
 
 // Installed is a plugin in the plugins directory. Nothing of it has been run or checked.
 type Installed struct {
-	// Name is the plugin's: "rhipe".
+	// Name is the plugin's: "rhipe"; with "rhipe@1.2.0" the file holds that version.
 	Name string
 	// Path is the absolute path of its binary.
 	Path string
@@ -68,7 +69,7 @@ func Discover(dir string) ([]Installed, []error) {
 		}
 		if !pluginName.MatchString(name) {
 			problems = append(problems, fail(CodeName, "A plugin's file is called "+FileName("<name>")+
-				", the name in lower-case letters, digits and hyphens.", "%s has no name a plugin can have", path))
+				", the name in lower-case letters, digits and hyphens, and @1.2.0 behind it where several versions are installed.", "%s has no name a plugin can have", path))
 			continue
 		}
 		info, err := os.Stat(path)

@@ -9,8 +9,11 @@ import (
 	"github.com/tallymanhq/tallyman/sdk"
 )
 
-// hostVersions are set by who builds it.
-var hostVersions string
+// version and hostVersions are set by who builds it.
+var (
+	version      = "1.0.0"
+	hostVersions string
+)
 
 type settings struct {
 	Key   sdk.Secret `setting:"key,required" help:"API key, from the partner portal."`
@@ -52,7 +55,7 @@ func (c *connection) ListSubscriptions(ctx context.Context, _ sdk.ListRequest, o
 
 func main() {
 	sdk.Serve(sdk.Plugin[settings]{
-		Name: "earlier", DisplayName: "Earlier", Version: "1.0.0", HostVersions: hostVersions,
+		Name: "earlier", DisplayName: "Earlier", Version: version, HostVersions: hostVersions,
 		Capabilities: sdk.Capabilities{SubscriptionScope: sdk.ScopeAccount, AbsenceMeansEnded: true},
 		Validate: func(settings) []sdk.Diagnostic {
 			return []sdk.Diagnostic{{Warning: true, Field: "key", Message: "Validate was called"}}
