@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,10 +85,39 @@ func scaffolded(t *testing.T, name string, args ...string) *vendor {
 	return v
 }
 
-func TestANewPluginPassesItsTestsAsItIsWritten(t *testing.T) {
+// TestEveryCommandOfTheVendorsREADME runs the commands of sdk/README.md, one after the other, from an empty folder.
+func TestEveryCommandOfTheVendorsREADME(t *testing.T) {
 	t.Parallel()
-	v := scaffolded(t, "acme-cloud")
-	v.run(0, "make", "test")
+	readme, err := os.ReadFile(filepath.Join(root(t), "sdk", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &vendor{t, t.TempDir()}
+	// The program was not built in the checkout here, so that it is told where one is.
+	bin := filepath.Join(v.dir, "bin")
+	wrapper := fmt.Sprintf("#!/bin/sh\nif [ \"$1 $2\" = \"plugin new\" ]; then set -- \"$@\" --sdk %q; fi\nexec %q \"$@\"\n",
+		root(t), filepath.Join(binaries, "tallyman"))
+	script := "set -eux\nexport PATH=" + bin + ":$PATH\nmkdir work\ncd work\n"
+	blocks := 0
+	for _, part := range strings.Split(string(readme), "```sh\n")[1:] {
+		commands, _, _ := strings.Cut(part, "```")
+		script += commands
+		blocks++
+	}
+	if blocks < 3 {
+		t.Fatalf("only %d blocks of commands", blocks)
+	}
+	for path, text := range map[string]string{filepath.Join(bin, "tallyman"): wrapper, filepath.Join(v.dir, "script"): script} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o700)); err != nil { //nolint:gosec // it is to be run
+			t.Fatal(err)
+		}
+	}
+	out, _ := v.run(0, "sh", "script")
+	for _, wanted := range []string{"ok  \texample.com/tallyman-plugin-acmecloud", "0 broken, 0 not checked", "acmecloud 0.1.0 is locked"} {
+		if !strings.Contains(out, wanted) {
+			t.Errorf("the commands do not print %q:\n%s", wanted, out)
+		}
+	}
 }
 
 func TestANewPluginConformsAsItIsWritten(t *testing.T) {
