@@ -98,7 +98,11 @@ tenant "acme" {            # as many as there are; a name consists of a-z, 0-9 a
 
     # Not acted on by this version: run "tallyman sync TENANT" daily from cron or a timer instead.
     schedule {
+      enabled  = true
       daily_at = "02:15" # in the tenant's time zone; default: never
+      days     = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+      cron     = ""   # instead of daily_at and days: minute, hour, day of month, month, day of week, "15 2,14 * * mon-fri"
+      jitter   = "0s" # spread modules with the same time over this long; each has its own delay, always the same
       sync     = ["customers", "subscriptions"]
     }
   }

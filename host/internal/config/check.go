@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tallymanhq/tallyman/host/internal/schedule"
 )
 
 var (
@@ -43,7 +45,11 @@ func (a *attribute) wrong(value any, show bool) (message string, entry int) {
 				}
 			}
 			if len(value) == 0 {
-				return "is empty; it must be " + orList(a.choices) + ", or both", -1
+				more := ", or several"
+				if len(a.choices) == 2 {
+					more = ", or both"
+				}
+				return "is empty; it must be " + orList(a.choices) + more, -1
 			}
 		}
 	case string:
@@ -118,6 +124,17 @@ func (a *attribute) wrongText(text, end string) string {
 	case "time_zone":
 		if _, err := location(text); err != nil {
 			return fmt.Sprintf("must be a time zone such as \"Australia/Sydney\" or \"UTC\"%s", end)
+		}
+	case "cron":
+		if text == "" {
+			return ""
+		}
+		if err := schedule.ParseCron(text); err != nil {
+			why := ""
+			if end != "" { // what the parser says holds parts of the text
+				why = ": " + err.Error()
+			}
+			return `must be a cron expression such as "15 2 * * mon-fri"` + why + end
 		}
 	case "variables":
 		if !variableForm.MatchString(text) {

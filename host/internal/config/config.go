@@ -14,9 +14,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/tallymanhq/tallyman/host/internal/reconcile"
+	"github.com/tallymanhq/tallyman/host/internal/schedule"
 )
 
 // Config is the whole configuration. It is not changed after Load and may be used by several goroutines.
@@ -179,7 +181,9 @@ func defaultModule(name string) Module {
 			MaxQuantityFactor: limits.QuantityFactor, MaxQuantityStep: limits.QuantityStep,
 			AllowEmptyListing: limits.AllowEmpty,
 		},
-		Schedule: Schedule{Sync: []string{EntityCustomers, EntitySubscriptions}},
+		Schedule: Schedule{
+			Enabled: true, Days: slices.Clone(schedule.Weekdays), Sync: []string{EntityCustomers, EntitySubscriptions},
+		},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // loader collects what the layers say.
@@ -208,9 +209,31 @@ func (r *reader) block(given *hclsyntax.Block, b *block, prefix string) {
 		return
 	}
 	inner.body(given.Body, b, key+".")
-	if b.name == "schedule" && !r.source.broken && given.Body.Attributes["daily_at"] == nil {
-		r.wrong(given.DefRange(), "a schedule needs daily_at", `Write daily_at = "02:15", or remove the block.`)
+	if b.name == "schedule" && !r.source.broken {
+		r.schedule(given)
 	}
+}
+
+// schedule checks what belongs together in a schedule.
+func (r *reader) schedule(given *hclsyntax.Block) {
+	daily, cron, days := given.Body.Attributes["daily_at"], given.Body.Attributes["cron"], given.Body.Attributes["days"]
+	switch {
+	case daily == nil && cron == nil:
+		r.wrong(given.DefRange(), "a schedule needs daily_at or cron", `Write daily_at = "02:15", or remove the block.`)
+	case written(daily) && written(cron):
+		r.wrong(cron.NameRange, "a schedule has daily_at or cron, not both", "Remove one of them.")
+	case written(cron) && days != nil:
+		r.wrong(days.NameRange, "days go with daily_at; a cron expression has its own", "Write them into cron, as its last field: mon-fri.")
+	}
+}
+
+// written reports whether a setting is there and more than "".
+func written(a *hclsyntax.Attribute) bool {
+	if a == nil {
+		return false
+	}
+	value, diags := a.Expr.Value(nil)
+	return diags.HasErrors() || value.IsNull() || value.Type() != cty.String || value.AsString() != ""
 }
 
 // betterName makes a name of a label that is not one.

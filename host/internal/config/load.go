@@ -171,7 +171,13 @@ func load(dir string, names []string, contents [][]byte, environ map[string]stri
 		}
 	}
 	c := &Config{Dir: dir, Warnings: l.problems, loaded: &loaded{k, l.origins, environ, l.sources}}
-	return c, c.decode(l.tenants)
+	if err := c.decode(l.tenants); err != nil {
+		return nil, err
+	}
+	if err := problemsError(c.scheduleProblems()); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // defaults gives the layer of what nobody sets, for the tenants and modules there are.

@@ -103,7 +103,10 @@ tenant "acme" {
       allow_empty_listing           = true
     }
     schedule {
+      enabled  = false
       daily_at = "02:15"
+      days     = ["sat", "mon"]
+      jitter   = "90m"
       sync     = ["subscriptions"]
     }
   }
@@ -144,7 +147,10 @@ func TestEverySettingArrivesInItsField(t *testing.T) {
 	if want := (Guards{1, 2, 3, 4, 5, 6, true}); m.Guards != want {
 		t.Errorf("guards are %+v", m.Guards)
 	}
-	if want := (Schedule{&TimeOfDay{2, 15}, []string{"subscriptions"}}); !cmp.Equal(m.Schedule, want) || !m.Schedule.On() {
+	want := Schedule{
+		DailyAt: &TimeOfDay{2, 15}, Days: []string{"sat", "mon"}, Jitter: 90 * time.Minute, Sync: []string{"subscriptions"},
+	}
+	if !cmp.Equal(m.Schedule, want) || m.Schedule.On() {
 		t.Errorf("the schedule is %+v", m.Schedule)
 	}
 	if got := m.Origin.String(); !strings.HasSuffix(got, "tallyman.hcl:15:3") {
@@ -451,5 +457,59 @@ func TestOnlyMistakesInFilesAreMendedThere(t *testing.T) {
 		if hint := test.err.Hint(); (hint != "") != test.want {
 			t.Errorf("%s: the hint is %q", test.note, hint)
 		}
+	}
+}
+
+func TestASchedulesInstants(t *testing.T) {
+	t.Parallel()
+	c := mustRead(t, `tenant "acme" {
+  time_zone = "Australia/Sydney"
+  module "daily" {
+    schedule {
+      daily_at = "02:30"
+      days     = ["sat", "sun"]
+    }
+  }
+  module "cron" {
+    schedule { cron = "0 4 * * mon-fri" }
+  }
+  module "paused" {
+    schedule {
+      enabled  = false
+      daily_at = "02:30"
+    }
+  }
+  module "off" {
+    enabled = false
+    schedule { daily_at = "02:30" }
+  }
+  module "none" {}
+}
+`)
+	for i, want := range []string{"2026-10-03T02:30:00+10:00", "2026-10-01T04:00:00+10:00", "", "", ""} {
+		m := c.Tenants[0].Modules[i]
+		s, err := c.Tenants[0].When(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if s != nil {
+			got = s.Next(time.Date(2026, 9, 30, 0, 0, 0, 0, time.UTC).Add(6 * time.Hour)).Format(time.RFC3339)
+		}
+		if got != want {
+			t.Errorf("%s is due at %q, want %q", m, got, want)
+		}
+	}
+}
+
+func TestATimeOfDayInTheFileAndACronExpressionInAVariable(t *testing.T) {
+	t.Parallel()
+	text := "tenant \"a\" {\n  module \"m\" {\n    schedule { daily_at = \"02:15\" }\n  }\n}\n"
+	const cron = "TALLYMAN_TENANT_A_MODULE_M_SCHEDULE_CRON=0 4 * * *"
+	if got := messagesFor(text, cron); !strings.Contains(got, "a schedule has daily_at or cron, not both") || !strings.Contains(got, "SCHEDULE_CRON") {
+		t.Errorf("the message is %q", got)
+	}
+	if got := messagesFor(text, cron, "TALLYMAN_TENANT_A_MODULE_M_SCHEDULE_DAILY_AT="); strings.Contains(got, "not both") {
+		t.Errorf("with daily_at taken away the message is %q", got)
 	}
 }
