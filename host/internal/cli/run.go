@@ -89,22 +89,34 @@ func (a *app) planCommand() *cobra.Command {
 
 func (a *app) syncCommand() *cobra.Command {
 	var f runFlags
+	var all allFlags
 	cmd := &cobra.Command{
-		Use: "sync TENANT[/MODULE]", Short: "Import customers and subscriptions and keep them right", Args: cobra.ExactArgs(1),
+		Use: "sync [TENANT[/MODULE]]", Short: "Import customers and subscriptions and keep them right", Args: all.args,
 		Long: "Import customers and subscriptions and keep them right.\n\n" +
 			"Exit codes: 0 done, also with warnings; 1 failed; 2 wrong usage or configuration; 3 the distributor\n" +
 			"cannot be reached; 4 something is held and waits for you. --json tells the outcome of each run:\n" +
-			"a module's run is an object, a tenant's runs are {\"runs\": [...]}.",
-		Example: "  tallyman sync acme/rhipe\n  tallyman sync acme --only subscriptions\n  tallyman sync acme/rhipe --override deactivations",
+			"a module's run is an object, those of a tenant or of --all are {\"runs\": [...]}.\n\n" +
+			"--all is the form for cron and timers: every enabled module of every tenant, a few tenants at a time,\n" +
+			"a line for each module. One that fails leaves the others untouched; the exit code is that of the worst.\n" +
+			"configs/systemd has a service and a timer for it.",
+		Example: "  tallyman sync acme/rhipe\n  tallyman sync acme --only subscriptions\n" +
+			"  tallyman sync acme/rhipe --override deactivations\n  tallyman sync --all",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := f.options(integrator.Sync)
 			if err != nil {
 				return err
 			}
+			if err := all.check(cmd, o); err != nil {
+				return err
+			}
+			if all.all {
+				return a.syncAll(cmd.Context(), o, all.atOnce)
+			}
 			return a.runModules(cmd.Context(), args[0], o)
 		},
 	}
 	f.add(cmd)
+	all.add(cmd)
 	return cmd
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -221,17 +222,23 @@ func runText(r store.Run) string {
 	}
 	var counts map[string]int
 	_ = json.Unmarshal(r.Counts, &counts)
+	var details integrator.Details
+	_ = json.Unmarshal(r.Report, &details)
+	return runWhat(counts, details, r.Mode == string(integrator.Plan))
+}
+
+// runWhat says in a line what a run counted and how many warnings it has; what stayed as it was is left out.
+func runWhat(all map[string]int, details integrator.Details, planned bool) string {
+	counts := maps.Clone(all)
 	for _, name := range []string{
 		integrator.CountCustomersListed, integrator.CountSubscriptionsListed, integrator.CountUnchanged, integrator.CountElsewhere,
 	} {
 		delete(counts, name)
 	}
 	lines := map[string]string{}
-	for _, line := range countsOf(counts, r.Mode == string(integrator.Plan)) {
+	for _, line := range countsOf(counts, planned) {
 		lines[line[0]] = line[1]
 	}
-	var details integrator.Details
-	_ = json.Unmarshal(r.Report, &details)
 	var parts []string
 	if n := len(details.Warnings) + details.WarningsLeft; n > 0 {
 		parts = append(parts, plural(n, "warning"))
