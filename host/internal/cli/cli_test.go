@@ -127,7 +127,7 @@ func (p *prism) customers(w http.ResponseWriter) {
 }
 
 func (p *prism) tenants(w http.ResponseWriter, agreement string) {
-	var list []map[string]any
+	list := []map[string]any{}
 	for _, id := range []string{"c1", "c2", "c3"} {
 		var subs []map[string]any
 		for n := 1; n <= 60; n++ {
