@@ -208,7 +208,7 @@ func (r *allRuns) end() error {
 	if r.wrong == 0 {
 		return nil
 	}
-	message := fmt.Sprintf("Not as they should be: %d of %s; see \"tallyman module list\".", r.wrong, plural(len(r.modules), "module"))
+	message := fmt.Sprintf("Not as they should be: %d of %s; see \"tallyman status\".", r.wrong, plural(len(r.modules), "module"))
 	if !r.app.json {
 		fmt.Fprintln(r.app.errOut, message)
 	}

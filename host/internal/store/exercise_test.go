@@ -35,6 +35,7 @@ func Exercise(t *testing.T, fresh newDatabase) {
 		"lists":                    exerciseLists,
 		"held changes":             exerciseHeld,
 		"moving to another module": exerciseMove,
+		"standings":                exerciseStandings,
 		"two writers":              exerciseWriters,
 	} {
 		t.Run(name, func(t *testing.T) {

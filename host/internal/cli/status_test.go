@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestStatusSaysAtAGlanceHowModulesAreDoing(t *testing.T) {
+	t.Parallel()
+	distributor, url := newPrism(t)
+	_, good := newPrism(t)
+	s := newShell(t, url, clientSecret)
+	s.tenants("acme/rhipe "+url, "acme/off "+url+" enabled = false", "beta/rhipe "+good)
+	s.wants(s.run(0, "status"), "acme/rhipe\tnever run\tnever\tnever\tnever\t0\n", "acme/off\tdisabled", `acme/rhipe was never run`, `"tallyman plan acme/rhipe"`)
+
+	s.run(0, "sync", "--all")
+	s.wants(s.run(0, "status"), "acme/rhipe\tok\t20", "beta/rhipe\tok\t20")
+	s.wants(s.run(0, "status", "--problems"), "Nothing is wrong with 3 modules.")
+
+	distributor.set("a c1 1", 2500)
+	s.run(4, "sync", "acme")
+	s.wants(s.run(0, "status"), "acme/rhipe\theld\t", "acme/rhipe holds 1 change until you decide", "tallyman runs list acme/rhipe --waiting")
+	if out := s.run(0, "status", "--problems"); strings.Contains(out, "beta") {
+		t.Errorf("a module that is well is shown:\n%s", out)
+	}
+
+	s.tenants("acme/rhipe "+silence(t), "beta/rhipe "+good)
+	s.run(3, "sync", "acme")
+	s.run(3, "sync", "acme")
+	out := s.run(0, "status", "acme")
+	s.wants(out, "acme/rhipe\tfailing\t", "has been failing since 20", "(2 runs): distributor.transient", "tallyman runs show 5", "tallyman test acme/rhipe")
+	if strings.Contains(out, "beta") {
+		t.Errorf("another tenant is shown:\n%s", out)
+	}
+	var told []struct {
+		Module, State string
+		LastRun       struct{ Run int64 }        `json:"last_run"`
+		Customers     struct{ Run int64 }        `json:"customers_complete"`
+		Subscriptions struct{ Run int64 }        `json:"subscriptions_complete"`
+		Failing       *struct{ Runs, Run int64 } `json:"failing"`
+		Held          int
+	}
+	if err := json.Unmarshal([]byte(s.run(0, "status", "acme/rhipe", "--json")), &told); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 1 || told[0].State != "failing" || told[0].LastRun.Run != 5 || told[0].Customers.Run != 3 || told[0].Subscriptions.Run != 3 ||
+		told[0].Failing == nil || told[0].Failing.Runs != 2 || told[0].Held != 1 {
+		t.Errorf("status --json: %+v", told)
+	}
+	s.wants(s.run(2, "status", "amce"), `did you mean "acme"?`)
+}
+
+func TestStatusSaysWhatWasNeverReadCompletely(t *testing.T) {
+	t.Parallel()
+	distributor, url := newPrism(t)
+	distributor.cut = true
+	s := newShell(t, url, clientSecret)
+	s.run(0, "sync", "acme/rhipe")
+	s.wants(s.run(0, "status"), "acme/rhipe\twarning\t", "\tnever\t0\n", "acme/rhipe has warnings", "tallyman runs show 1")
+}
