@@ -37,7 +37,7 @@ test:
 
 ## race: run all tests with the race detector, in random order (needs a C compiler)
 race:
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on -p 2 -timeout 20m ./...
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -p 2 -timeout 28m ./...
 
 ## bench: what a run costs, as ratios to the floors of this machine (several minutes)
 bench: build

@@ -11,5 +11,6 @@ import (
 // With a million rows memory is flat, also while the host does not read.
 func TestAMillionSubscriptions(t *testing.T) {
 	t.Parallel()
-	sdktest.Run(t, sdktest.Suite{Simulator: newSimulator(t), Large: 1_000_000, Only: []string{"listing.memory", "listing.pressure"}})
+	sim := sdktest.StartSimulator(t, "./csvsim/cmd/csvsim")
+	sdktest.Run(t, sdktest.Suite{Simulator: sim, Large: 1_000_000, Only: []string{"listing.memory", "listing.pressure"}})
 }

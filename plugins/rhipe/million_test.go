@@ -5,17 +5,12 @@ package main
 import (
 	"testing"
 
-	"github.com/tallymanhq/tallyman/plugins/rhipe/rhipesim"
 	"github.com/tallymanhq/tallyman/sdk/sdktest"
 )
 
 // A million subscriptions are two answers of half a million, each streamed. What the plugin holds must not grow with them.
 func TestAMillionSubscriptions(t *testing.T) {
 	t.Parallel()
-	sim, err := rhipesim.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = sim.Close() })
+	sim := sdktest.StartSimulator(t, "./rhipesim/cmd/rhipesim")
 	sdktest.Run(t, sdktest.Suite{Simulator: sim, Large: 1_000_000, Only: []string{"listing.memory"}})
 }

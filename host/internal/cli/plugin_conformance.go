@@ -53,7 +53,7 @@ func (a *app) pluginTest() *cobra.Command {
 	flags.StringVar(&c.module, "module", "", "the module in it, `TENANT/MODULE`, where several are of this plugin")
 	flags.StringVar(&c.simulator, "simulator", "", "start `PROGRAM`, with arguments, as the distributor")
 	flags.StringVar(&c.junit, "junit", "", "also write the report to `FILE` as JUnit XML")
-	flags.IntVar(&c.large, "large", 0, "how many subscriptions a large listing has (default 200000)")
+	flags.IntVar(&c.large, "large", 0, "how many subscriptions a large listing has (default 100000)")
 	flags.BoolVar(&c.requireAll, "require-all", false, "fail if a rule could not be checked")
 	return cmd
 }
