@@ -289,7 +289,7 @@ func TestTheFlagsOfAllFitATerminal(t *testing.T) {
 	t.Parallel()
 	s := newConfig(t, `      client_id = "x"`)
 	for _, command := range []string{
-		"", "test", "plan", "sync", "status", "approve", "reject", "mappings list", "mappings generate", "mappings add", "mappings remove",
+		"", "test", "plan", "sync", "status", "doctor", "approve", "reject", "mappings list", "mappings generate", "mappings add", "mappings remove",
 		"customers list", "customers show", "customers import", "subscriptions list", "runs list", "runs show", "changes",
 		"tenant list", "module list", "module enable", "module disable", "plugin list", "plugin lock", "config check", "config show",
 		"db migrate", "db status", "version",

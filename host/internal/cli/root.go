@@ -105,7 +105,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		a.testCommand(), a.planCommand(), a.syncCommand(), a.approveCommand(), a.rejectCommand(),
-		a.statusCommand(),
+		a.statusCommand(), a.doctorCommand(),
 		a.mappingsCommand(), a.customersCommand(), a.subscriptionsCommand(), a.runsCommand(), a.changesCommand(),
 		a.tenantCommand(), a.moduleCommand(), a.pluginCommand(), a.configCommand(), a.dbCommand(), a.versionCommand(),
 	)

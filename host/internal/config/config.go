@@ -142,6 +142,15 @@ type Guards struct {
 	AllowEmptyListing bool `koanf:"allow_empty_listing"`
 }
 
+// Files are the paths of the configuration files, in their order.
+func (c *Config) Files() []string {
+	paths := make([]string, len(c.sources))
+	for i, s := range c.sources {
+		paths[i] = s.path()
+	}
+	return paths
+}
+
 // defaults gives the values of what nobody sets, but for what belongs to tenants and modules.
 func defaults() Config {
 	return Config{

@@ -30,6 +30,8 @@ type trouble struct {
 	// missing is set where only the world outside the files is to blame: a variable that is not set, a file that is not
 	// there. warning troubles keep nothing from running.
 	missing, warning bool
+	// secretIn is as in Problem.
+	secretIn string
 }
 
 // evaluated is the value of an expression and what is known about it.
@@ -221,7 +223,7 @@ func (e *evaluator) readFile(path string, at hcl.Range) (string, bool) {
 	}
 	if e.checkPermissions && runtime.GOOS != "windows" && info.Mode().Perm()&0o004 != 0 {
 		e.troubles = append(e.troubles, trouble{
-			at: at, warning: true,
+			at: at, warning: true, secretIn: full,
 			message: fmt.Sprintf("everybody on this machine may read file %q", path),
 			hint:    fmt.Sprintf("If it holds a secret: chmod 600 %s", full),
 		})

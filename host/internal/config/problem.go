@@ -20,6 +20,9 @@ type Problem struct {
 	Origin Origin
 	// Message says what is wrong and what was expected; Hint says what to do.
 	Message, Hint string
+	// SecretIn is the file in which others may see a secret: one that everybody may read, or the configuration file, where
+	// the secret stands in clear. Empty: none.
+	SecretIn string
 
 	// source and caret are the line and the mark under it. Secrets in them are masked.
 	source, caret string

@@ -211,7 +211,7 @@ func (r *resolver) attribute(name string, at hcl.Range, expr hclsyntax.Expressio
 	if got.literal && f.Secret && r.look {
 		w := r.module.settings.source.problemHiding(expr.Range(), name+" is a secret and stands in the file in clear", fmt.Sprintf(
 			"Take it from the environment with env(%q), or from a file with file(\"path\").", variableFor(r.module.Name, name)), r.module.settings, r.settings.hidden)
-		w.Warning = true
+		w.Warning, w.SecretIn = true, r.module.settings.source.path()
 		r.problems = append(r.problems, w)
 	}
 	v.Field, v.Origin = *f, fileOrigin(expr.Range())
@@ -225,7 +225,7 @@ func (r *resolver) troubles(e *evaluator) bool {
 	for _, t := range e.troubles {
 		r.wrong(t.at, t.message, t.hint)
 		p := &r.problems[len(r.problems)-1]
-		p.Warning = t.warning || t.missing && r.look
+		p.Warning, p.SecretIn = t.warning || t.missing && r.look, t.secretIn
 		missing = missing || t.missing
 	}
 	return missing

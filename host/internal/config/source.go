@@ -47,6 +47,9 @@ type source struct {
 	lines []int
 }
 
+// path is where the file is.
+func (s *source) path() string { return filepath.Join(s.dir, filepath.Base(s.name)) }
+
 // span is a part of a file, in bytes.
 type span struct{ from, to int }
 
