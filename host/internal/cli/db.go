@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) dbCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "db", Short: "The database and its schema"}
+	cmd := &cobra.Command{Use: "db", Short: "The database, its schema and its backups"}
 	cmd.AddCommand(
 		&cobra.Command{
 			Use: "migrate", Short: "Bring the database's schema up to date", Args: cobra.NoArgs,
@@ -47,6 +47,7 @@ func (a *app) dbCommand() *cobra.Command {
 				}, "No migrations.")
 			}),
 		},
+		a.dbBackup(), a.dbRestore(),
 	)
 	return cmd
 }

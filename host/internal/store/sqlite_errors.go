@@ -110,7 +110,7 @@ func nextFor(kind Kind, dir string) string {
 	case KindReadOnly, KindPermission:
 		return fmt.Sprintf("Let the user tallyman runs as read and write the file and its folder %s, or name another place with database.url.", dir)
 	case KindCorrupt:
-		return "Restore the last backup, or move the file away and let a new one be made: tallyman sync reads everything again, but runs, changes and mappings made by hand are lost."
+		return "Restore the last backup (tallyman db restore), or move the file away and let a new one be made: tallyman sync reads everything again, but runs, changes and mappings made by hand are lost."
 	case KindNotDatabase:
 		return "Correct database.url, or move that file away."
 	case KindLocked:
