@@ -30,13 +30,19 @@ build:
 	$(GO) build -ldflags '$(LDFLAGS)' -o bin/tallyman ./host/cmd/tallyman
 	$(foreach p,$(PLUGINS),$(GO) build -ldflags '$(LDFLAGS)' -o bin/plugins/tallyman-plugin-$(p) ./plugins/$(p) &&) true
 
+## postgres: install PostgreSQL, which the tests start by themselves, where it is missing and apt-get can
+postgres:
+	@command -v initdb > /dev/null || ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || { \
+		{ [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && apt-get update -qq && apt-get install -y -qq postgresql; } || \
+		{ echo 'the tests need the programs of PostgreSQL 13 or later: apt-get install postgresql, or brew install postgresql'; exit 1; }; }
+
 ## test: run all tests
 # Go's test cache does not know the programs that tests build and run, so it is not asked (-shuffle does without it, too).
-test:
+test: postgres
 	$(GO) test -count=1 ./...
 
 ## race: run all tests with the race detector, in random order (needs a C compiler)
-race:
+race: postgres
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -p 2 -timeout 28m ./...
 
 ## bench: what a run costs, as ratios to the floors of this machine (several minutes)
@@ -45,7 +51,7 @@ bench: build
 	bin/tallyman-bench -rhipe bin/plugins/tallyman-plugin-rhipe $(BENCHFLAGS)
 
 ## cover: run all tests and print how much of each package any of them reaches (processes of their own do not count)
-cover:
+cover: postgres
 	@out=$$($(GO) test -coverpkg=./... -coverprofile=coverage.out ./... 2>&1) || { echo "$$out"; exit 1; }
 	@awk -F'[ ]' 'NR > 1 && $$1 !~ /\.pb\.go:|testplugin/ { size[$$1] = $$2; if ($$3) hit[$$1] = 1 } \
 	END { for (b in size) { p = b; sub(/\/[^\/]*$$/, "", p); all[p] += size[b]; if (b in hit) got[p] += size[b] } \
@@ -106,4 +112,4 @@ check: build lint generated proto-lint proto-breaking race tidy
 clean:
 	rm -rf bin coverage.out
 
-.PHONY: help run bench build test race cover fuzz vet lint fmt tidy generate generated proto-lint proto-breaking proto-baseline check clean
+.PHONY: help run bench build postgres test race cover fuzz vet lint fmt tidy generate generated proto-lint proto-breaking proto-baseline check clean

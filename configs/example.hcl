@@ -9,7 +9,7 @@
 # only when the module is used.
 
 database {
-  url = "sqlite:tallyman.db"
+  url = "sqlite:tallyman.db" # or, shared by several machines, env("…") with postgres://user:password@host:5432/database in it
 }
 
 plugins {

@@ -12,7 +12,12 @@ import (
 )
 
 func (a *app) dbCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "db", Short: "The database, its schema and its backups"}
+	cmd := &cobra.Command{
+		Use: "db", Short: "The database, its schema and its backups",
+		Long: "database.url names it: sqlite:path, a file that is made when it is first needed, or\n" +
+			"postgres://user:password@host:5432/database, an empty database of PostgreSQL 13 or later whose owner that user is.\n" +
+			"Any number of machines may share the latter. A database of an older tallyman is refused until it is migrated.",
+	}
 	cmd.AddCommand(
 		&cobra.Command{
 			Use: "migrate", Short: "Bring the database's schema up to date", Args: cobra.NoArgs,

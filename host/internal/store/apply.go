@@ -15,8 +15,10 @@ import (
 // from one goroutine at a time. Rows belong to the run's tenant and module: their TenantID and ModuleID are filled in, and
 // an id of another is an error. Rows without a time get the present.
 type Tx struct {
-	store              *Store
-	tx                 bun.Tx
+	store *Store
+	tx    bun.Tx
+	// conn is the transaction's connection; nil where many rows do not come.
+	conn               *sql.Conn
 	tenantID, moduleID int64
 	prepared           map[statementKey]*sql.Stmt
 	args               []any
@@ -26,12 +28,18 @@ type Tx struct {
 // ErrLeaseLost if not; nobody can take the lease over until the transaction ends. If fn gives an error or panics, or ctx
 // ends, nothing is changed.
 func (s *Store) Apply(ctx context.Context, moduleID int64, holder string, fn func(ctx context.Context, tx *Tx) error) error {
-	return s.change(ctx, "apply changes", func(ctx context.Context, btx bun.Tx) error {
-		if err := s.touchLease(ctx, btx.NewUpdate().Set("expires_at = expires_at"), moduleID, holder); err != nil {
-			return err
-		}
-		tx := &Tx{store: s, tx: btx, moduleID: moduleID, prepared: map[statementKey]*sql.Stmt{}}
+	return s.changeOnce(ctx, "apply changes", func(ctx context.Context, conn *sql.Conn, btx bun.Tx) error {
+		tx := &Tx{store: s, tx: btx, conn: conn, moduleID: moduleID, prepared: map[statementKey]*sql.Stmt{}}
 		err := btx.NewSelect().Model((*Module)(nil)).Column("tenant_id").Where("id = ?", moduleID).Scan(ctx, &tx.tenantID)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = ErrLeaseLost
+		}
+		if err == nil {
+			err = s.dialect.alone(ctx, btx, tx.tenantID)
+		}
+		if err == nil {
+			err = s.touchLease(ctx, btx.NewUpdate().Set("expires_at = expires_at"), moduleID, holder)
+		}
 		if err != nil {
 			return err
 		}
@@ -60,16 +68,8 @@ func (t *Tx) own(table Table, tenant, module *int64) error {
 	return nil
 }
 
-// ReserveIDs takes n ids of a table and gives the first. Nobody else gets them; they are free again only if the
-// transaction fails.
-func (t *Tx) ReserveIDs(ctx context.Context, table Table, n int) (int64, error) {
-	if n <= 0 {
-		return 0, nil
-	}
-	return t.store.dialect.reserveIDs(ctx, t.tx.Tx, table, n)
-}
-
-// fillIDs gives ids to those rows of n that have none.
+// fillIDs gives ids to those rows of n that have none. Nobody else gets them; they are free again only if the transaction
+// fails.
 func (t *Tx) fillIDs(ctx context.Context, table Table, n int, id func(i int) *int64) error {
 	missing := 0
 	for i := range n {
@@ -77,17 +77,16 @@ func (t *Tx) fillIDs(ctx context.Context, table Table, n int, id func(i int) *in
 			missing++
 		}
 	}
-	next, err := t.ReserveIDs(ctx, table, missing)
-	if err != nil {
-		return err
+	if missing == 0 {
+		return nil
 	}
-	for i := range n {
-		if p := id(i); *p == 0 {
-			*p = next
-			next++
+	at := 0
+	return t.store.dialect.reserveIDs(ctx, t.tx.Tx, table, missing, func(next int64) {
+		for *id(at) != 0 {
+			at++
 		}
-	}
-	return nil
+		*id(at) = next
+	})
 }
 
 // bySlice calls fn for slices of at most 100 rows, which is what Bun is fastest with.

@@ -45,6 +45,12 @@ var rowsAtOnce = [...]int{100, 10, 1}
 
 // insertRows writes rows. list appends the arguments of one row in the order of the columns.
 func insertRows[T any](ctx context.Context, t *Tx, into *bulk, rows []T, list func(args []any, row *T) []any) error {
+	if c, ok := t.copier(len(rows)); ok {
+		return c.copyRows(ctx, t.conn, string(into.table), into.columns, len(rows), func(i int) []any {
+			t.args = list(t.args[:0], &rows[i])
+			return t.args
+		})
+	}
 	for _, size := range rowsAtOnce {
 		for ; len(rows) >= size; rows = rows[size:] {
 			stmt, err := t.statement(ctx, string(into.table)+" insert", size, into.insertion) //nolint:sqlclosecheck // it is closed with the transaction
@@ -68,6 +74,16 @@ func insertRows[T any](ctx context.Context, t *Tx, into *bulk, rows []T, list fu
 func updateRows[T any](ctx context.Context, t *Tx, in *bulk, how update, rows []T, list func(args []any, row *T) []any) error {
 	if len(rows) == 0 {
 		return nil
+	}
+	if c, ok := t.copier(len(rows)); ok {
+		n, err := c.updateFromCopy(ctx, t.conn, t.tx.Tx, in, how, t.tenantID, t.moduleID, len(rows), func(i int) []any {
+			t.args = list(t.args[:0], &rows[i])
+			return t.args
+		})
+		if err == nil && n != int64(len(rows)) {
+			err = &NotFoundError{What: fmt.Sprintf("row for %d of %d rows of %s", int64(len(rows))-n, len(rows), in.table)}
+		}
+		return err
 	}
 	name := fmt.Sprintf("%s update %d", in.table, how)
 	stmt, err := t.statement(ctx, name, 1, func(d dialect, _ int) string { return in.update(d, how) }) //nolint:sqlclosecheck // it is closed with the transaction
@@ -93,6 +109,18 @@ func updateRows[T any](ctx context.Context, t *Tx, in *bulk, how update, rows []
 		}
 	}
 	return nil
+}
+
+// copyFrom is from how many rows on a stream is faster than statements.
+const copyFrom = 50
+
+// copier gives what takes that many rows in one stream, if the database has such a thing and they are enough.
+func (t *Tx) copier(rows int) (copier, bool) {
+	if t.conn == nil || rows < copyFrom {
+		return nil, false
+	}
+	c, ok := t.store.dialect.(copier)
+	return c, ok
 }
 
 // statement gives a prepared statement, once for each name and size.

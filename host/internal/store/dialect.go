@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3/database"
+	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/schema"
 )
 
@@ -30,14 +31,31 @@ type dialect interface {
 	migrations() (fs.FS, database.Dialect)
 	// classify says what an error means; nil if it is not the database's. Op and Path are filled in by the caller.
 	classify(err error) *Error
-	// reserveIDs takes n ids of a table that nobody will use again, and gives the first.
-	reserveIDs(ctx context.Context, tx *sql.Tx, table Table, n int) (int64, error)
+	// reserveIDs takes n ids of a table that nobody will use again, and gives each, in rising order.
+	reserveIDs(ctx context.Context, tx *sql.Tx, table Table, n int, give func(id int64)) error
+	// alone makes a transaction the only one that writes what a tenant has, until it ends. Waiting for it ends with ctx.
+	alone(ctx context.Context, tx bun.Tx, tenantID int64) error
+	// again reports whether a transaction that failed before its commit may work in a moment.
+	again(err error) bool
+	// rolledBack reports whether a commit that failed certainly left nothing, and may work in a moment.
+	rolledBack(err error) bool
 	// placeholders appends a list of n placeholders, of which the first has the number from+1.
 	placeholders(b []byte, from, n int) []byte
 	// time turns a time into an argument of a prepared statement.
 	time(t time.Time) any
 	// scanIndex is the hot scan behind Store.ScanIndex.
 	scanIndex(ctx context.Context, read *sql.DB, moduleID int64, fn func(IndexRow)) error
+}
+
+// copier is a dialect that takes many rows in one stream. The connection has a transaction of its own under way. row gives
+// the values of a row in the order of the columns, which are used up before the next call.
+type copier interface {
+	// copyRows writes rows into a table.
+	copyRows(ctx context.Context, conn *sql.Conn, table string, columns []string, n int, row func(i int) []any) error
+	// updateFromCopy writes rows of the tenant's module by id, and gives how many of them were there.
+	updateFromCopy(
+		ctx context.Context, conn *sql.Conn, tx *sql.Tx, in *bulk, how update, tenantID, moduleID int64, n int, row func(i int) []any,
+	) (int64, error)
 }
 
 // schemaState is which schema a database has.

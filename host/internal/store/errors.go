@@ -32,6 +32,8 @@ const (
 	KindFull Kind = "full"
 	// KindLocked: somebody else kept the database locked for too long.
 	KindLocked Kind = "locked"
+	// KindUnreachable: the database server does not answer, or ended the connection.
+	KindUnreachable Kind = "unreachable"
 	// KindIO: the operating system could not read or write the file.
 	KindIO Kind = "io"
 	// KindNewer: the database was made by a newer program.

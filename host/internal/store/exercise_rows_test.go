@@ -589,6 +589,76 @@ func exerciseWriters(t *testing.T, fresh newDatabase) {
 	must(t, two.Apply(t.Context(), other.ID, "two", func(context.Context, *Tx) error { return nil }))
 }
 
+// exerciseMany writes so many rows at once that a dialect may take another way.
+func exerciseMany(t *testing.T, fresh newDatabase) {
+	w := newWorld(t, fresh)
+	ctx := t.Context()
+	customers := w.customers(t, "A", "B")
+	subs, told := w.subscriptions(t, customers[0].ID, "c", 333)
+	ids := make([]int64, len(told))
+	for i := range told {
+		ids[i] = told[i].ID
+		subs[i].CustomerID, subs[i].Active, subs[i].Name = customers[1].ID, i%2 == 0, fmt.Sprint("Tab\t, newline\n, \\N and \U0001F9EE ", i)
+		told[i].Flags, told[i].Fingerprint, told[i].Record = FlagPending, int64(-i), fmt.Appendf(nil, `{"i":%d}`, i)
+	}
+	compare := func(what string) {
+		got, err := w.DistributorSubscriptionsByID(ctx, w.module.ID, ids)
+		must(t, err)
+		want := make([]Pair, len(told))
+		for i := range told {
+			want[i] = Pair{DistributorSubscription: told[i], Subscription: &subs[i]}
+		}
+		opts := cmpopts.IgnoreTypes(time.Time{})
+		if diff := gocmp.Diff(want, got, opts, cmpopts.IgnoreFields(Subscription{}, "BaseModel"), cmpopts.IgnoreFields(DistributorSubscription{}, "BaseModel")); diff != "" {
+			t.Errorf("%s read differently (-want +got):\n%s", what, diff)
+		}
+	}
+	w.apply(t, func(ctx context.Context, tx *Tx) error {
+		// Twice in one transaction, of which the second counts.
+		must(t, tx.UpdateSubscriptions(ctx, slices.Clone(subs)))
+		must(t, tx.UpdateSubscriptions(ctx, subs))
+		return tx.UpdateDistributorSubscriptions(ctx, told)
+	})
+	compare("updated rows")
+
+	inContents := slices.Clone(subs)
+	for i := range subs {
+		subs[i].State = "suspended"
+		inContents[i].State, inContents[i].CustomerID = "suspended", -1
+	}
+	w.apply(t, func(ctx context.Context, tx *Tx) error { return tx.UpdateSubscriptionContents(ctx, inContents) })
+	compare("updated contents")
+
+	if err := w.Apply(ctx, w.module.ID, "me", func(ctx context.Context, tx *Tx) error {
+		missing := slices.Clone(subs)
+		missing[100].ID += 1_000_000
+		missing[0].State = "active"
+		return tx.UpdateSubscriptions(ctx, missing)
+	}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("updating a row that is not there among many gave %v", err)
+	}
+	_, stranger := addModule(t, w.Store, "umbrella", "rhipe")
+	_, err := w.AcquireLease(ctx, stranger, "me", "sync", time.Hour)
+	must(t, err)
+	if err := w.Apply(ctx, stranger.ID, "me", func(ctx context.Context, tx *Tx) error {
+		theirs := slices.Clone(subs)
+		for i := range theirs {
+			theirs[i].TenantID, theirs[i].ModuleID, theirs[i].State = 0, 0, "active"
+		}
+		return tx.UpdateSubscriptionContents(ctx, theirs)
+	}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("updating another tenant's rows gave %v", err)
+	}
+	wantKind(t, w.Apply(ctx, w.module.ID, "me", func(ctx context.Context, tx *Tx) error {
+		again := slices.Clone(told)
+		for i := range again {
+			again[i].ID, again[i].SubscriptionID = 0, nil
+		}
+		return tx.InsertDistributorSubscriptions(ctx, again)
+	}), KindConstraint)
+	compare("after what was refused, rows")
+}
+
 func exerciseItems(t *testing.T, fresh newDatabase) {
 	w := newWorld(t, fresh)
 	ctx := t.Context()

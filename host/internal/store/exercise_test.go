@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ func Exercise(t *testing.T, fresh newDatabase) {
 		"constraints":              exerciseConstraints,
 		"reading what was written": exerciseReading,
 		"items":                    exerciseItems,
+		"many rows":                exerciseMany,
 		"changes by hand":          exerciseHand,
 		"known customers":          exerciseKnown,
 		"import":                   exerciseImport,
@@ -512,17 +514,18 @@ func exerciseConstraints(t *testing.T, fresh newDatabase) {
 		if next := w.customers(t, "next")[0].ID; next <= last {
 			t.Errorf("customer %d was deleted, and the next one is %d", last, next)
 		}
-		var reserved int64
+		var reserved []int64
 		w.apply(t, func(ctx context.Context, tx *Tx) error {
-			var err error
-			reserved, err = tx.ReserveIDs(ctx, TableSubscriptions, 1000)
-			return err
+			return w.dialect.reserveIDs(ctx, tx.tx.Tx, TableSubscriptions, 1000, func(id int64) { reserved = append(reserved, id) })
 		})
+		if len(reserved) != 1000 || !slices.IsSorted(reserved) {
+			t.Fatalf("%d ids were reserved: %v", len(reserved), reserved)
+		}
 		w.apply(t, func(ctx context.Context, tx *Tx) error {
 			rows := []Subscription{{CustomerID: customers[0].ID, State: "active"}}
 			err := tx.InsertSubscriptions(ctx, rows)
-			if rows[0].ID < reserved+1000 {
-				t.Errorf("ids from %d were reserved, and %d was given out", reserved, rows[0].ID)
+			if last := reserved[len(reserved)-1]; rows[0].ID <= last {
+				t.Errorf("ids up to %d were reserved, and %d was given out", last, rows[0].ID)
 			}
 			return err
 		})

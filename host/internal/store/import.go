@@ -38,7 +38,10 @@ func (s *Store) ImportCustomers(ctx context.Context, tenantID int64, rows []Impo
 			topLevels: map[string]int64{}, known: map[importKey]*importedCustomer{},
 		}
 		results = make([]ImportResult, len(rows))
-		err := i.load(ctx)
+		err := s.dialect.alone(ctx, tx, tenantID)
+		if err == nil {
+			err = i.load(ctx)
+		}
 		for n := range rows {
 			if err == nil {
 				err = ctx.Err()

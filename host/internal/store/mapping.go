@@ -278,6 +278,9 @@ func (s *Store) byHand(ctx context.Context, op string, moduleID, distributorCust
 		if errors.Is(err, sql.ErrNoRows) {
 			return &NotFoundError{What: fmt.Sprintf("distributor customer #%d in this module", distributorCustomerID), Next: "See tallyman mappings list."}
 		}
+		if err == nil {
+			err = s.dialect.alone(ctx, tx, h.row.TenantID)
+		}
 		if err != nil {
 			return err
 		}

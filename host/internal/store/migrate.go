@@ -218,7 +218,7 @@ func (s *Store) newer(op string, have, know int64) error {
 func (s *Store) foreign(op string) error {
 	return &Error{
 		Op: op, Kind: KindNotDatabase, Path: s.path, Message: s.path + " is a database of another program",
-		Next: "Correct database.url, or move that file away.",
+		Next: "Correct database.url: tallyman keeps its tables in a database of its own.",
 	}
 }
 

@@ -30,7 +30,7 @@ func (s *Store) ApplyMove(ctx context.Context, sourceID, targetID int64, holder 
 		if !same {
 			return fmt.Errorf("modules %d and %d are not two modules of one tenant", sourceID, targetID)
 		}
-		source := &Tx{store: s, tx: target.tx, tenantID: target.tenantID, moduleID: sourceID, prepared: map[statementKey]*sql.Stmt{}}
+		source := &Tx{store: s, tx: target.tx, conn: target.conn, tenantID: target.tenantID, moduleID: sourceID, prepared: map[statementKey]*sql.Stmt{}}
 		err = fn(ctx, &Move{Source: source, Target: target})
 		return errors.Join(err, source.close())
 	})

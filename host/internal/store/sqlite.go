@@ -18,6 +18,7 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3/database"
+	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 	"github.com/uptrace/bun/schema"
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -238,15 +239,29 @@ func (d *sqlite) state(ctx context.Context, read *sql.DB) (schemaState, error) {
 }
 
 // reserveIDs counts on in SQLite's own table, which also counts ids that are written without being reserved.
-func (d *sqlite) reserveIDs(ctx context.Context, tx *sql.Tx, table Table, n int) (int64, error) {
+func (d *sqlite) reserveIDs(ctx context.Context, tx *sql.Tx, table Table, n int, give func(id int64)) error {
 	var last int64
 	err := tx.QueryRowContext(ctx, "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ? RETURNING seq", n, string(table)).Scan(&last)
 	if errors.Is(err, sql.ErrNoRows) {
 		last = int64(n)
 		_, err = tx.ExecContext(ctx, "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", string(table), last)
 	}
-	return last - int64(n) + 1, err
+	if err != nil {
+		return err
+	}
+	for id := last - int64(n) + 1; id <= last; id++ {
+		give(id)
+	}
+	return nil
 }
+
+// alone has nothing to do: one writes at a time.
+func (d *sqlite) alone(context.Context, bun.Tx, int64) error { return nil }
+
+// again is never true: SQLite itself waits until it can write.
+func (d *sqlite) again(error) bool { return false }
+
+func (d *sqlite) rolledBack(error) bool { return false }
 
 func (d *sqlite) placeholders(b []byte, _, n int) []byte {
 	for i := range n {

@@ -7,16 +7,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/gofrs/flock"
-	"github.com/pressly/goose/v3/database"
 )
 
 func TestOpenSaysWhatIsWrong(t *testing.T) {
@@ -28,7 +25,6 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		says  string
 	}{
 		"no URL":                       {func(*testing.T, string) Options { return Options{} }, KindURL, "no database is set"},
-		"Postgres":                     {func(*testing.T, string) Options { return Options{URL: "postgres://u:s3cret@h/d"} }, KindURL, "not supported yet"},
 		"another scheme":               {func(*testing.T, string) Options { return Options{URL: "mysql:x"} }, KindURL, `not with "mysql"`},
 		"a path without scheme":        {func(*testing.T, string) Options { return Options{URL: "tallyman.db"} }, KindURL, "starts with sqlite:"},
 		"a database in memory":         {func(*testing.T, string) Options { return Options{URL: "sqlite::memory:"} }, KindURL, "name a file"},
@@ -216,129 +212,6 @@ func TestWhatEveryRunReadsIsInIndexes(t *testing.T) {
 			t.Errorf("the plan of %s is %q, want %q", query, plan, want)
 		}
 	}
-}
-
-func TestOneDatabaseIsCreatedOnce(t *testing.T) {
-	t.Parallel()
-	url := "sqlite:" + filepath.Join(t.TempDir(), "t.db")
-	t.Run("by several goroutines", func(t *testing.T) {
-		var wait sync.WaitGroup
-		for range 8 {
-			wait.Go(func() {
-				s, err := Open(t.Context(), Options{URL: url})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if _, err := s.EnsureTenant(t.Context(), "acme", "Acme"); err != nil {
-					t.Error(err)
-				}
-				if err := s.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wait.Wait()
-	})
-	t.Run("by several processes", func(t *testing.T) {
-		url := "sqlite:" + filepath.Join(t.TempDir(), "t.db")
-		var ends []func() error
-		for range 4 {
-			ends = append(ends, startHelper(t, "open", url))
-		}
-		for _, end := range ends {
-			must(t, end())
-		}
-		s := openAt(t, Options{URL: url, NoCreate: true})
-		status, err := s.Status(t.Context())
-		must(t, err)
-		for _, m := range status {
-			if m.AppliedAt == nil {
-				t.Errorf("%+v is pending", m)
-			}
-		}
-	})
-}
-
-func TestTwoProcessesWriteAtOnce(t *testing.T) {
-	t.Parallel()
-	url := "sqlite:" + filepath.Join(t.TempDir(), "t.db")
-	one, two := startHelper(t, "write", url), startHelper(t, "write", url)
-	must(t, errors.Join(one(), two()))
-	list, err := openAt(t, Options{URL: url}).CustomerRows(t.Context(), CustomerFilter{})
-	must(t, err)
-	if len(list) != 100 {
-		t.Errorf("%d customers of 100", len(list))
-	}
-}
-
-func TestMigratingIsDoneOnce(t *testing.T) {
-	t.Parallel()
-	s := openAt(t, Options{URL: "sqlite:t.db", BaseDir: t.TempDir(), ForMigration: true})
-	before, err := s.Status(t.Context())
-	must(t, err)
-	first, err := s.Migrate(t.Context())
-	must(t, err)
-	again, err := s.Migrate(t.Context())
-	must(t, err)
-	after, err := s.Status(t.Context())
-	must(t, err)
-	if len(before) == 0 || before[0].AppliedAt != nil || len(first) != len(before) || len(again) != 0 || after[0].AppliedAt == nil {
-		t.Errorf("before %+v, applied %+v, then %+v, after %+v", before, first, again, after)
-	}
-	if after[0].Version != 1 || after[0].Name != "00001_first.sql" {
-		t.Errorf("the first migration is %+v", after[0])
-	}
-}
-
-// edition is the dialect as another edition of the program would have it.
-type edition struct {
-	*sqlite
-	files fs.FS
-}
-
-func (e edition) migrations() (fs.FS, database.Dialect) { return e.files, database.DialectSQLite3 }
-
-func TestAnOlderSchemaWaitsForAPerson(t *testing.T) {
-	t.Parallel()
-	path := migrated(t, t.TempDir())
-	later := filepath.Join(t.TempDir(), "later")
-	must(t, os.CopyFS(later, os.DirFS("migrations/sqlite")))
-	files, err := os.ReadDir(later)
-	must(t, err)
-	newest := len(files)
-	name := fmt.Sprintf("%05d_more.sql", newest+1)
-	must(t, os.WriteFile(filepath.Join(later, name), []byte("-- +goose Up\nCREATE TABLE more (id INTEGER);\nCREATE TABLE more (id INTEGER);\n"), 0o600))
-
-	s := openAt(t, Options{URL: "sqlite:" + path, ForMigration: true})
-	d, ok := s.dialect.(*sqlite)
-	if !ok {
-		t.Fatalf("the dialect is a %T", s.dialect)
-	}
-	s.dialect = edition{d, os.DirFS(later)}
-	err = s.fail(t.Context(), "open database", s.checkSchema(t.Context(), false))
-	older := fmt.Sprintf("has schema %d, this tallyman needs %d", newest, newest+1)
-	if told := wantKind(t, err, KindOlder); !strings.Contains(told.Message, older) || !strings.Contains(told.Next, "tallyman db migrate") {
-		t.Errorf("the error is %+v", told)
-	}
-
-	_, err = s.Migrate(t.Context())
-	if told := wantKind(t, err, KindMigration); !strings.Contains(told.Message, name) {
-		t.Errorf("the error is %+v", told)
-	}
-	status, err := s.Status(t.Context())
-	must(t, err)
-	if len(status) != newest+1 || status[newest-1].AppliedAt == nil || status[newest].AppliedAt != nil {
-		t.Errorf("after a migration that failed: %+v", status)
-	}
-	must(t, os.WriteFile(filepath.Join(later, name), []byte("-- +goose Up\nCREATE TABLE more (id INTEGER);\n"), 0o600))
-	done, err := s.Migrate(t.Context())
-	must(t, err)
-	if len(done) != 1 || done[0].Version != int64(newest)+1 {
-		t.Errorf("the second try applied %+v", done)
-	}
-	_, err = Open(t.Context(), Options{URL: "sqlite:" + path})
-	wantKind(t, err, KindNewer)
 }
 
 func TestWaitingForAMigrationIsSaidAndEnds(t *testing.T) {

@@ -17,11 +17,11 @@ import (
 
 // Options says which database to open, and how.
 type Options struct {
-	// URL is sqlite:path. A relative path is taken from BaseDir.
+	// URL is sqlite:path or postgres://user:password@host:port/database. A relative path is taken from BaseDir.
 	URL string
 	// BaseDir is usually the folder of the configuration. Empty: the current folder.
 	BaseDir string
-	// NoCreate refuses a database that is not there yet, for commands that only look.
+	// NoCreate refuses a database that is not there yet, or has no tables yet, for commands that only look.
 	NoCreate bool
 	// ForMigration opens a database whatever its schema, new ones included, and leaves it as it is. Only Migrate and Status
 	// may be called on it.
@@ -80,7 +80,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 
 // dialectFor chooses the dialect for a URL.
 func dialectFor(opts Options) (dialect, string, error) {
-	const next = `Write database { url = "sqlite:tallyman.db" }.`
+	const next = `Write database { url = "sqlite:tallyman.db" }, or url = "postgres://user:password@host:5432/database".`
 	scheme, rest, found := strings.Cut(opts.URL, ":")
 	switch {
 	case found && scheme == "sqlite":
@@ -90,22 +90,22 @@ func dialectFor(opts Options) (dialect, string, error) {
 		}
 		return d, d.path, nil
 	case found && (scheme == "postgres" || scheme == "postgresql"):
-		// The URL may hold a password.
-		return nil, "", &Error{
-			Op: "open database", Path: scheme + ":", Kind: KindURL,
-			Message: "this version of tallyman keeps its data in SQLite only; postgres:// is not supported yet", Next: next,
+		d, err := newPostgres(opts.URL)
+		if err != nil {
+			return nil, "", err
 		}
+		return d, d.place, nil
 	case opts.URL == "":
 		return nil, "", &Error{Op: "open database", Kind: KindURL, Message: "no database is set", Next: next}
 	default:
 		return nil, "", &Error{
 			Op: "open database", Kind: KindURL,
-			Message: fmt.Sprintf("a database URL starts with sqlite:, not with %q", scheme), Next: next,
+			Message: fmt.Sprintf("a database URL starts with sqlite: or postgres://, not with %q", scheme), Next: next,
 		}
 	}
 }
 
-// Path gives the file the database is in.
+// Path gives the file the database is in, or its URL without the password.
 func (s *Store) Path() string { return s.path }
 
 // Close closes the database. Nothing may be under way.
@@ -119,13 +119,52 @@ func (s *Store) now() time.Time { return stored(s.clock()) }
 // stored gives a time as every database keeps it.
 func stored(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// change runs fn in one write transaction, which is rolled back if fn gives an error or panics or ctx ends.
+// change runs fn in one write transaction, which is rolled back if fn gives an error or panics or ctx ends. Where that is of
+// use it is run again, so fn starts from nothing each time.
 func (s *Store) change(ctx context.Context, op string, fn func(ctx context.Context, tx bun.Tx) error) error {
+	again := func(ctx context.Context, _ *sql.Conn, tx bun.Tx) error { return fn(ctx, tx) }
+	for wait := firstWait; ; wait *= 2 {
+		err := s.transact(ctx, again)
+		if !errors.As(err, new(tryAgainError)) || wait > lastWait {
+			return s.fail(ctx, op, err)
+		}
+		s.log.Debug("trying again", "operation", op, "in", wait, "error", err)
+		select {
+		case <-ctx.Done():
+			return s.fail(ctx, op, err)
+		case <-time.After(wait):
+		}
+	}
+}
+
+// changeOnce is change for an fn that cannot be run a second time. It is also given the transaction's connection.
+func (s *Store) changeOnce(ctx context.Context, op string, fn func(ctx context.Context, conn *sql.Conn, tx bun.Tx) error) error {
 	return s.fail(ctx, op, s.transact(ctx, fn))
 }
 
-func (s *Store) transact(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) (err error) {
-	tx, err := s.write.BeginTx(ctx, nil)
+// firstWait is how long to wait before a transaction is tried again, lastWait before the last try: six seconds in all, in
+// which a database server can be started again.
+const firstWait, lastWait = 50 * time.Millisecond, 3200 * time.Millisecond
+
+// tryAgainError is why a transaction left nothing, and may work in a moment.
+type tryAgainError struct{ error }
+
+func (e tryAgainError) Unwrap() error { return e.error }
+
+// transact gives a tryAgainError where another try may work.
+func (s *Store) transact(ctx context.Context, fn func(ctx context.Context, conn *sql.Conn, tx bun.Tx) error) (err error) {
+	possible := s.dialect.again
+	defer func() {
+		if err != nil && possible(err) {
+			err = tryAgainError{err}
+		}
+	}()
+	conn, err := s.write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // gives it back to the pool
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -134,9 +173,10 @@ func (s *Store) transact(ctx context.Context, fn func(ctx context.Context, tx bu
 			err = errors.Join(err, fmt.Errorf("roll back: %w", rollbackErr))
 		}
 	}()
-	if err := fn(ctx, tx); err != nil {
+	if err := fn(ctx, conn.Conn, tx); err != nil {
 		return err
 	}
+	possible = s.dialect.rolledBack
 	return tx.Commit()
 }
 
