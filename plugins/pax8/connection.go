@@ -31,6 +31,9 @@ const (
 	throttledHint  = "Pax8 allows 1000 calls a minute for all who use the credentials. Lower requests_per_minute, or look for other tools that use them."
 )
 
+// maxElement is the largest element of a list that is read, in bytes. A record has some kilobytes.
+const maxElement = 4 << 20
+
 func connect(s settings, env sdk.Env) (*connection, error) {
 	client, err := rest.New(rest.Options{
 		BaseURL:   s.APIBaseURL,
@@ -45,6 +48,7 @@ func connect(s settings, env sdk.Env) (*connection, error) {
 		MaxAttempts:       s.MaxAttempts,
 		RetryWait:         s.RetryWait,
 		Timeout:           s.Timeout,
+		MaxElement:        maxElement,
 		Hints: map[sdk.Class]string{
 			sdk.ClassAuth: credentialsHint, sdk.ClassPermission: permissionHint, sdk.ClassNotFound: notFoundHint, sdk.ClassThrottled: throttledHint,
 		},
