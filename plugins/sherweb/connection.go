@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -69,8 +70,15 @@ func (c *connection) FiltersCustomers() {}
 // Close drops idle connections.
 func (c *connection) Close() error { return c.Client.Close() }
 
+// A list comes without pages and is held whole. These bound what it may hold: far more than any customer has.
+const (
+	maxItems   = 100_000
+	maxElement = 4 << 20
+)
+
 // items reads a list: {"items": […]}, whole and without pages. An answer without that list is an error, null in its place
-// too: that nothing is listed would mean that everything ended.
+// too: that nothing is listed would mean that everything ended. So is one that holds more than maxItems, or one larger than
+// maxElement.
 func (c *connection) items(ctx context.Context, path, customerID string) (rest.Value, error) {
 	request := rest.Read("GET", path, nil)
 	if customerID != "" {
@@ -81,11 +89,29 @@ func (c *connection) items(ctx context.Context, path, customerID string) (rest.V
 		return rest.Value{}, err
 	}
 	list := answer.Object().Get("items")
+	wrong := "answered 200 without a list under items"
 	if list.IsArray() {
+		wrong = beyond(list)
+	}
+	if wrong == "" {
 		return list, nil
 	}
-	e := sdk.Errorf(sdk.ClassSchema, "GET %s answered 200 without a list under items", path).
+	e := sdk.Errorf(sdk.ClassSchema, "GET %s %s", path, wrong).
 		WithHint("Sherweb's service has a fault, or its API has changed. Try again later.")
 	e.Origin = sdk.OriginDistributor
 	return rest.Value{}, e
+}
+
+// beyond says by what a list is larger than any can be; empty: it is not.
+func beyond(list rest.Value) string {
+	n := 0
+	for element := range list.Elements() {
+		if n++; n > maxItems {
+			return fmt.Sprintf("listed more than %d elements, which is more than is read of one answer", maxItems)
+		}
+		if element.Size() > maxElement {
+			return fmt.Sprintf("listed an element %d of more than %d MiB, which is more than is read of one", n, maxElement>>20)
+		}
+	}
+	return ""
 }

@@ -58,12 +58,18 @@ func (c *connection) readCustomers(ctx context.Context, found *remarks) (d *dire
 	n := 0
 	for element := range list.Elements() {
 		n++
-		if !o.Read(element) || o.Text("id") == "" {
+		if !o.Read(element) || strings.TrimSpace(o.Text("id")) == "" {
 			whole = false
 			found.lost("customer.without_id", "element %d of the list of customers has no id (name %q)", n, o.Text("displayName"))
 			continue
 		}
 		read := decodeCustomer(o)
+		if !usable(read.id) {
+			whole = false
+			found.lost("customer.id_unusable", "the id of element %d of the list of customers (name %q) cannot be one: it has %d bytes and begins %q",
+				n, start(read.name), len(read.id), start(read.id))
+			continue
+		}
 		key := strings.ToLower(read.id)
 		if at, twice := d.at[key]; twice {
 			found.doubt("customer.twice", "customer %s is listed twice; the last one counts", read.id)
@@ -77,6 +83,31 @@ func (c *connection) readCustomers(ctx context.Context, found *remarks) (d *dire
 		c.directory.Store(d)
 	}
 	return d, whole, nil
+}
+
+// unreadable is the scope of the customers that have none of their own.
+const (
+	unreadable     = "unreadable"
+	unreadableName = "customers that could not be read"
+)
+
+// maxID is the longest id a customer can have, in bytes. Sherweb's are UUIDs.
+const maxID = 256
+
+// usable tells whether an id can stand for a customer: it names the customer's scope and is sent with requests.
+func usable(id string) bool {
+	return id != "" && len(id) <= maxID && !strings.EqualFold(id, unreadable)
+}
+
+// start gives the beginning of a text that may be of any length, for a message.
+func start(text string) string {
+	const enough = 40
+	for i := range text {
+		if i >= enough {
+			return text[:i] + "…"
+		}
+	}
+	return text
 }
 
 func decodeCustomer(o rest.Object) customer {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -42,12 +43,14 @@ func (c *connection) ListCustomers(ctx context.Context, req sdk.ListRequest, out
 // read: they cost one request each. Whether a customer is suspended is then known only if the list was read before.
 func (c *connection) ListSubscriptions(ctx context.Context, req sdk.ListRequest, out *sdk.SubscriptionListing) error {
 	defer c.countRequests(out.Requests)()
+	var err error
 	customers := c.named(req.CustomerRefs)
 	if len(customers) == 0 {
-		var err error
 		if customers, err = c.listed(ctx, out); err != nil {
 			return err
 		}
+	} else if customers, err = c.onlyUsable(ctx, out, customers); err != nil {
+		return err
 	}
 	var (
 		patience patience
@@ -91,6 +94,18 @@ func (c *connection) named(refs []string) []customer {
 	return list
 }
 
+// onlyUsable leaves out the customers whose id cannot be one. A scope that failed stands for them.
+func (c *connection) onlyUsable(ctx context.Context, out *sdk.SubscriptionListing, customers []customer) ([]customer, error) {
+	good := slices.DeleteFunc(slices.Clone(customers), func(one customer) bool { return !usable(one.id) })
+	if len(good) == len(customers) {
+		return customers, nil
+	}
+	err := out.Scope(ctx, unreadable, unreadableName, func(*sdk.SubscriptionScope) error {
+		return sdk.Errorf(sdk.ClassSchema, "%d of the customers asked for have an id that cannot be one", len(customers)-len(good))
+	})
+	return good, err
+}
+
 // listed gives the customers of the list. If some of it could not be read, a scope that failed keeps the listing from being
 // complete.
 func (c *connection) listed(ctx context.Context, out *sdk.SubscriptionListing) ([]customer, error) {
@@ -100,9 +115,9 @@ func (c *connection) listed(ctx context.Context, out *sdk.SubscriptionListing) (
 		return nil, err
 	}
 	if !whole {
-		err = out.Scope(ctx, "unreadable", "customers that could not be read", func(s *sdk.SubscriptionScope) error {
+		err = out.Scope(ctx, unreadable, unreadableName, func(s *sdk.SubscriptionScope) error {
 			found.report(s)
-			return sdk.Errorf(sdk.ClassSchema, "the list of customers holds some without id, whose subscriptions cannot be asked for")
+			return sdk.Errorf(sdk.ClassSchema, "the list of customers holds some without an id that can be used, whose subscriptions cannot be asked for")
 		})
 	}
 	return d.customers, err
