@@ -69,6 +69,9 @@ func connect(s settings, env sdk.Env) (*connection, error) {
 		MaxAttempts:       s.MaxAttempts,
 		RetryWait:         s.RetryWait,
 		Timeout:           s.Timeout,
+		MaxBody:           maxElement,
+		MaxStream:         maxPage,
+		MaxElement:        maxElement,
 		Hints: map[sdk.Class]string{
 			sdk.ClassAuth: credentialsHint, sdk.ClassPermission: permissionHint, sdk.ClassNotFound: notFoundHint,
 		},
@@ -85,11 +88,6 @@ func (c *connection) FiltersCustomers() {}
 
 // Close drops idle connections.
 func (c *connection) Close() error { return c.Client.Close() }
-
-// paging is how every list is read: pages from 1, an envelope with the number of all elements.
-func (c *connection) paging() rest.Paging {
-	return rest.Paging{First: 1, SizeParam: "pageSize", Size: c.settings.PageSize, List: "Items", Total: "TotalHits", ID: "Id"}
-}
 
 func (c *connection) tenantsRequest(o organization) rest.Request {
 	return rest.Read("GET", tenantsPath, nil).WithQuery("organizationId", o.id)

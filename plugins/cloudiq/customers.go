@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tallymanhq/tallyman/sdk"
 	"github.com/tallymanhq/tallyman/sdk/rest"
@@ -45,10 +46,9 @@ type customerReader struct {
 	wants        func(ref string) bool
 	found        problems
 	patience     patience
-	// page holds the tenants of a page until their addresses are read; addresses says why one was not.
-	page      []sdk.Customer
-	addresses []error
-	sent      int
+	// page holds the tenants of a page until their addresses are read.
+	page []sdk.Customer
+	sent int
 }
 
 func (r *customerReader) read(ctx context.Context) error {
@@ -62,10 +62,8 @@ func (r *customerReader) read(ctx context.Context) error {
 
 // eachTenant reads the customer tenants of an organisation, page by page.
 func (c *connection) eachTenant(ctx context.Context, o organization, found *problems, take func(rest.Object) error, after func() error) error {
-	paging := c.paging()
-	paging.After = after
 	var object rest.Object
-	listing, err := c.ListPages(ctx, c.tenantsRequest(o), paging, func(v rest.Value) error {
+	listing, err := c.readPages(ctx, c.tenantsRequest(o), func(v rest.Value) error {
 		if !object.Read(v) {
 			found.lost("tenant.unreadable", "an element of the customer tenants of %s is no object", o.title())
 			return nil
@@ -75,7 +73,7 @@ func (c *connection) eachTenant(ctx context.Context, o organization, found *prob
 			return nil
 		}
 		return take(object)
-	})
+	}, after)
 	if err == nil {
 		err = nullList(listing, "customer tenants")
 	}
@@ -95,40 +93,53 @@ func (r *customerReader) take(o rest.Object) error {
 	return nil
 }
 
-// flush reads the addresses of a page and sends it.
+// flush reads the addresses of a page and sends it, some customers at a time.
 func (r *customerReader) flush(ctx context.Context) error {
-	r.addresses = make([]error, len(r.page))
-	if r.settings.FetchAddresses {
-		if err := r.ask(ctx, &r.patience, len(r.page), r.askAddress); err != nil {
+	for some := range slices.Chunk(r.page, together) {
+		if err := r.complete(ctx, some); err != nil {
 			return err
 		}
 	}
-	for i, customer := range r.page {
-		if err := r.addresses[i]; err != nil {
+	r.page = r.page[:0]
+	return nil
+}
+
+// complete reads the addresses of customers and sends these.
+func (r *customerReader) complete(ctx context.Context, some []sdk.Customer) error {
+	failed := make([]error, len(some))
+	if r.settings.FetchAddresses {
+		err := r.ask(ctx, &r.patience, len(some), func(ctx context.Context, i int) error {
+			failed[i] = r.askAddress(ctx, &some[i])
+			return failed[i]
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for i, customer := range some {
+		if err := failed[i]; err != nil {
 			r.found.doubt("address.failed", "no details of customer tenant %s, so its address stays as it was: %s", customer.Ref, reason(err))
 		}
 		if err := r.scope.Send(customer); err != nil {
 			return err
 		}
 	}
-	r.sent += len(r.page)
+	clear(some)
+	r.sent += len(some)
 	r.scope.Progress("%d customers of %s", r.sent, r.organization.title())
-	r.page = r.page[:0]
 	return nil
 }
 
 // askAddress reads the details of one tenant, unless it was removed.
-func (r *customerReader) askAddress(ctx context.Context, i int) error {
-	customer := &r.page[i]
+func (r *customerReader) askAddress(ctx context.Context, customer *sdk.Customer) error {
 	if customer.Lifecycle == sdk.LifecycleDeleted {
 		return nil
 	}
 	if r.patience.over() {
-		r.addresses[i] = errGivenUp
 		return errGivenUp
 	}
 	o, err := r.detailsOf(ctx, tenantPath, customer.Ref, func(o rest.Object) string { return trimmed(o.Get("Tenant").Object(), "Id") })
-	if r.addresses[i] = err; err == nil {
+	if err == nil {
 		fullCustomer(customer, o)
 	}
 	return err

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -21,6 +22,26 @@ func (o organization) title() string {
 	return "organisation " + o.name + " (" + o.id + ")"
 }
 
+// maxOrganizations bounds how many of them there may be; a partner has a few.
+const maxOrganizations = 10_000
+
+// usable tells whether its id can be one: it names scopes. Cloud-iQ's are numbers.
+func (o organization) usable() bool {
+	const longest = 256
+	return len(o.id) <= longest && !strings.Contains(o.id, "/") && !strings.EqualFold(o.id, doubted)
+}
+
+// start gives the beginning of a text that may be of any length, for a message.
+func start(text string) string {
+	const enough = 40
+	for i := range text {
+		if i >= enough {
+			return text[:i] + "…"
+		}
+	}
+	return text
+}
+
 // ref keeps an organisation's id apart from that of a customer tenant; both are small numbers.
 func (o organization) ref() string { return "organization-" + o.id }
 
@@ -33,23 +54,34 @@ type organizations struct {
 // readOrganizations reads the organisations that the user can see, as far as the settings want them.
 func (c *connection) readOrganizations(ctx context.Context) (organizations, error) {
 	var all organizations
-	listing, err := c.ListPages(ctx, rest.Read("GET", organizationsPath, nil), c.paging(), func(v rest.Value) error {
+	seen := map[string]bool{}
+	listing, err := c.readPages(ctx, rest.Read("GET", organizationsPath, nil), func(v rest.Value) error {
 		o := v.Object()
 		found := organization{id: trimmed(o, "Id"), name: trimmed(o, "Name")}
-		if found.id == "" {
+		key := strings.ToLower(found.id)
+		switch {
+		case found.id == "":
 			all.doubt = "an element of the list of organisations has no Id"
-			return nil
+		case !found.usable():
+			all.doubt = fmt.Sprintf("the Id of an organisation cannot be one, so it is not read: it has %d bytes and begins %q (name %q)",
+				len(found.id), start(found.id), start(found.name))
+		case seen[key]:
+			all.doubt = "organisation " + found.id + " is listed twice"
+		case len(all.list) == maxOrganizations:
+			return sdk.Errorf(sdk.ClassSchema, "Cloud-iQ lists more than %d organisations", maxOrganizations)
+		default:
+			seen[key] = true
+			all.list = append(all.list, found)
 		}
-		all.list = append(all.list, found)
 		return nil
-	})
+	}, nil)
 	if err == nil {
 		err = nullList(listing, "organisations")
 	}
 	if err != nil {
 		return all, err
 	}
-	if listing.Doubt != "" {
+	if all.doubt == "" {
 		all.doubt = listing.Doubt
 	}
 	return c.chosen(all)

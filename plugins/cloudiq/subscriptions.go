@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/tallymanhq/tallyman/sdk"
@@ -109,9 +110,7 @@ func (r *reader) read(ctx context.Context) error {
 }
 
 func (r *reader) list(ctx context.Context, request rest.Request) error {
-	paging := r.paging()
-	paging.After = func() error { return r.flush(ctx) }
-	listing, err := r.ListPages(ctx, request, paging, r.take)
+	listing, err := r.readPages(ctx, request, r.take, func() error { return r.flush(ctx) })
 	if err == nil {
 		err = nullList(listing, "subscriptions")
 	}
@@ -162,20 +161,19 @@ func (r *reader) take(v rest.Value) error {
 	if ok {
 		r.put(l)
 	}
-	r.takeAddons(o, &l)
-	return nil
+	return r.takeAddons(o, &l)
 }
 
 // takeAddons puts the add-ons of a subscription on the page. Null is none; a member that is not there does not tell.
-func (r *reader) takeAddons(o rest.Object, parent *listed) {
+func (r *reader) takeAddons(o rest.Object, parent *listed) error {
 	list, ok := o.Get("Subscriptions").List()
 	switch {
 	case !o.Has("Subscriptions"):
 		r.foundAddons.lost("addons.untold", "subscription %s does not tell of its add-ons", parent.record.Ref)
-		return
+		return nil
 	case !ok:
 		r.foundAddons.lost("addons.unreadable", "the add-ons of subscription %s are no list", parent.record.Ref)
-		return
+		return nil
 	}
 	for v := range list.Elements() {
 		addon := v.Object()
@@ -187,11 +185,15 @@ func (r *reader) takeAddons(o rest.Object, parent *listed) {
 		if came, _ := r.came.before(ref, true); came {
 			continue
 		}
+		if len(r.page) >= r.mostOfPage() {
+			return r.tooMany("subscriptions and add-ons")
+		}
 		if l, ok := decode(addon, ref, &r.foundAddons); ok {
 			l.of(parent)
 			r.put(l)
 		}
 	}
+	return nil
 }
 
 func (r *reader) put(l listed) {
@@ -199,25 +201,36 @@ func (r *reader) put(l listed) {
 	r.page = append(r.page, l)
 }
 
-// flush reads the details that are due on a page and sends it.
+// flush reads the details that are due on a page and sends it, some records at a time.
 func (r *reader) flush(ctx context.Context) error {
+	for some := range slices.Chunk(r.page, together) {
+		if err := r.complete(ctx, some); err != nil {
+			return err
+		}
+	}
+	r.page = r.page[:0]
+	return nil
+}
+
+// complete reads the details that are due of some records and sends these.
+func (r *reader) complete(ctx context.Context, some []listed) error {
 	var due []*listed
-	for i := range r.page {
-		if r.page[i].due {
-			due = append(due, &r.page[i])
+	for i := range some {
+		if some[i].due {
+			due = append(due, &some[i])
 		}
 	}
 	if err := r.ask(ctx, r.patience, len(due), func(ctx context.Context, i int) error { return r.askDetails(ctx, due[i]) }); err != nil {
 		return err
 	}
-	for i := range r.page {
-		if err := r.send(&r.page[i]); err != nil {
+	for i := range some {
+		if err := r.send(&some[i]); err != nil {
 			return err
 		}
 	}
-	r.sent, r.completed = r.sent+len(r.page), r.completed+len(due)
+	r.sent, r.completed = r.sent+len(some), r.completed+len(due)
+	clear(some)
 	r.scope.Progress("%d subscriptions of %s, %d with details", r.sent, r.organization.title(), r.completed)
-	r.page = r.page[:0]
 	return nil
 }
 
