@@ -18,6 +18,8 @@ type account struct {
 	latest  charge
 	charges []charge
 	rows    int
+	// line is that of the first row.
+	line int
 	// currency is that of the rows; mixed: they differ.
 	currency string
 	mixed    bool
@@ -78,6 +80,9 @@ func (l *ledger) add(row *row) error {
 		return nil
 	}
 	currency := l.currency(row, l.header.get(row, subAmount))
+	if a.rows == 0 {
+		a.line = row.line
+	}
 	if a.rows++; a.rows > 1 && currency != a.currency && !a.mixed {
 		a.mixed = true
 		l.problems.doubt(row.line, "currency.mixed", "subscription %q has rows in several currencies; its amount is left out", short(id))

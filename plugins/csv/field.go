@@ -91,6 +91,12 @@ const (
 	aDate
 )
 
+// subscriptionIDs and customerIDs are the fields that are ids; of each set the first that has a column.
+var (
+	subscriptionIDs = [][]field{{subID}, {subCustomerID, subCustomerName}, {subCustomerTenant}, {subVendorID}, {subTenantID}, {subParentID}}
+	customerIDs     = [][]field{{cusID, cusName}, {cusTenant}, {cusParent}, {cusExternal}}
+)
+
 // subscriptionKinds gives the fields of a subscription that are numbers or dates.
 var subscriptionKinds = map[field]kind{
 	subQuantity: aNumber, subPrice: aNumber, subCost: aNumber, subListPrice: aNumber, subAmount: aNumber, subListAmount: aNumber,
@@ -105,6 +111,8 @@ type shape struct {
 	kinds   map[field]kind
 	// needs are sets of fields, of each of which one must have a column.
 	needs [][]field
+	// ids are sets of fields, of each of which the first that has a column is an id.
+	ids [][]field
 	// setting is the setting that maps columns.
 	setting string
 	// dates is the order of day and month that the layout's publisher promises; "" is none.

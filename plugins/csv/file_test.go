@@ -214,7 +214,7 @@ func TestWhichFileIsRead(t *testing.T) {
 			if err := os.Mkdir(filepath.Join(f.path, "subs.csv"), 0o700); err != nil {
 				f.t.Fatal(err)
 			}
-		}, says: []string{"not_found", `"subs*.csv"`}},
+		}, says: []string{"not_found", `"subs*.csv"`, "subs.csv is a folder and no regular file"}},
 		{name: "none where there is none", put: func(*folder) {}, says: []string{"not_found", "no file", `"subs*.csv"`, "delivery"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

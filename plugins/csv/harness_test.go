@@ -41,6 +41,14 @@ func (f *folder) put(name, content string, ago time.Duration) {
 	}
 }
 
+// link makes a symbolic link.
+func (f *folder) link(target, name string) {
+	f.t.Helper()
+	if err := os.Symlink(target, filepath.Join(f.path, name)); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
 // settings lead to the folder; more replaces some.
 func (f *folder) settings(more map[string]any) map[string]any {
 	s := map[string]any{"directory": f.path, "subscriptions": "subs*.csv", "settle": "20ms", "settle_wait": "60ms"}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,8 @@ type header struct {
 	names []string
 	at    []int
 	found int
+	// swallows says why it, or a row above it, seems to have other rows within; see row.swallows.
+	swallows string
 }
 
 // get gives a field of a row; "" where there is no column or the row ends before it.
@@ -67,6 +70,9 @@ func findHeader(open func() (io.Reader, error), name string, want shape, setting
 		}
 	}
 	switch {
+	case best != nil && best.swallows != "":
+		return nil, sdk.Errorf(sdk.ClassSchema, "%s: the header or what is above it cannot be trusted: %s", name, best.swallows).
+			WithHint("Have the quotes corrected, or the file delivered again.")
 	case best != nil:
 		return best, best.unambiguous(name, want)
 	case nearest == nil:
@@ -78,6 +84,7 @@ func findHeader(open func() (io.Reader, error), name string, want shape, setting
 
 // headerWith gives the first row that has all the columns needed; if none has, that with the most.
 func headerWith(s *scanner, want shape) (best *header, whole bool, err error) {
+	var spanning []row
 	for n := range headerRows {
 		r, err := s.next()
 		if errors.Is(err, io.EOF) || errors.Is(err, errLongRow) {
@@ -94,7 +101,13 @@ func headerWith(s *scanner, want shape) (best *header, whole bool, err error) {
 		if best == nil || h.found > best.found || h.found == 0 && len(h.names) > len(best.names) {
 			best = h
 		}
+		if len(r.lines) > 0 {
+			spanning = append(spanning, *r)
+		}
 		if len(h.missing(want)) == 0 {
+			for _, r := range spanning {
+				h.swallows = cmp.Or(h.swallows, r.swallows(len(h.names)-1))
+			}
 			return h, true, nil
 		}
 	}
@@ -158,6 +171,12 @@ func (h *header) missing(want shape) []string {
 func (h *header) lacks(name string, want shape) error {
 	missing := h.missing(want)
 	field, _, _ := strings.Cut(missing[0], " or ")
+	if h.found == 0 {
+		// What the file holds is not repeated: it may be any file at all, a secret too.
+		return sdk.Errorf(sdk.ClassSchema, "%s has no row that names the columns for %s, nor one that names any other column; its widest is line %d with %d fields",
+			name, strings.Join(missing, " and "), h.line, len(h.names)).
+			WithHint(fmt.Sprintf("Say which column it is: %s = { %s = \"…\" }. If it has other columns altogether, check the pattern, separator, encoding and layout.", want.setting, field))
+	}
 	return sdk.Errorf(sdk.ClassSchema, "%s has no row that names the columns for %s; the nearest is line %d with %s",
 		name, strings.Join(missing, " and "), h.line, columnNames(h.names)).
 		WithHint(fmt.Sprintf("Say which column it is: %s = { %s = \"…\" }. If these are no columns, check separator, encoding and layout.", want.setting, field))

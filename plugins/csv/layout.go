@@ -38,7 +38,7 @@ var layouts = map[string]layout{
 	plainLayout: {
 		subscriptions: shape{
 			names: subscriptionNames, columns: plainColumns(subscriptionNames), kinds: subscriptionKinds, setting: "columns",
-			needs: [][]field{{subID}, {subCustomerID, subCustomerName}},
+			needs: [][]field{{subID}, {subCustomerID, subCustomerName}}, ids: subscriptionIDs,
 		},
 		customers: plainCustomers,
 		rows:      rowsSingle,
@@ -97,7 +97,8 @@ var layouts = map[string]layout{
 }
 
 var plainCustomers = shape{
-	names: customerNames, columns: plainColumns(customerNames), setting: "customer_columns", needs: [][]field{{cusID, cusName}},
+	names: customerNames, columns: plainColumns(customerNames), setting: "customer_columns",
+	needs: [][]field{{cusID, cusName}}, ids: customerIDs,
 }
 
 // key gives an id as ids are compared.
@@ -121,7 +122,7 @@ func plainColumns(names []string) [][]string {
 func invoiceShape(columns map[field][]string, dates string) shape {
 	s := shape{
 		names: subscriptionNames, columns: make([][]string, subFields), kinds: subscriptionKinds, setting: "columns", dates: dates,
-		needs: [][]field{{subID}, {subCustomerID, subCustomerName}, {subQuantity}, {subPeriodStart}, {subPeriodEnd}},
+		needs: [][]field{{subID}, {subCustomerID, subCustomerName}, {subQuantity}, {subPeriodStart}, {subPeriodEnd}}, ids: subscriptionIDs,
 	}
 	for at, names := range columns {
 		s.columns[at] = names

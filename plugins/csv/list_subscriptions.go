@@ -46,7 +46,12 @@ func (c *connection) oneByOne(ctx context.Context, t *table, req sdk.ListRequest
 		if !req.Wants(r.customerOf(row)) {
 			return nil
 		}
-		return s.Send(r.subscription(row, id, quantity))
+		record := r.subscription(row, id, quantity)
+		if negative(&record) {
+			found.reject(row.line, "the quantity of %q is %s, below zero", short(id), quantity)
+			return nil
+		}
+		return s.Send(record)
 	}, func(row *row, why string) error {
 		found.reject(row.line, "%s", why)
 		return nil
@@ -78,7 +83,12 @@ func (c *connection) addUp(ctx context.Context, t *table, req sdk.ListRequest, s
 		if a.spoilt || !req.Wants(a.record.CustomerRef) {
 			continue
 		}
-		if err := s.Send(l.subscriptionOf(a)); err != nil {
+		record := l.subscriptionOf(a)
+		if negative(&record) {
+			found.reject(a.line, "the rows of subscription %q come to a quantity of %s, below zero", short(record.Ref), record.Items[0].Quantity)
+			continue
+		}
+		if err := s.Send(record); err != nil {
 			return err
 		}
 	}

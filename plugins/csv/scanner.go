@@ -22,6 +22,8 @@ type row struct {
 	open bool
 	// wide: it holds characters that are not ASCII.
 	wide bool
+	// lines are its lines, if a field in quotes makes it span several.
+	lines []rowLine
 }
 
 // blank reports whether there is nothing in the row: an empty line, or separators alone.
@@ -50,6 +52,7 @@ type scanner struct {
 	row    row
 	text   []byte
 	bounds []int
+	spanning
 }
 
 func newScanner(in io.Reader, separator byte) *scanner {
@@ -67,7 +70,7 @@ const (
 // next gives the next row, or io.EOF after the last.
 func (s *scanner) next() (*row, error) {
 	s.row = row{line: s.line, fields: s.row.fields[:0]}
-	s.text, s.bounds = s.text[:0], s.bounds[:0]
+	s.text, s.bounds, s.spanning = s.text[:0], s.bounds[:0], spanning{}
 	state, read := fieldBegins, false
 	for {
 		c, err := s.in.ReadByte()
@@ -96,6 +99,8 @@ func (s *scanner) next() (*row, error) {
 			s.text, state = append(s.text, c), quoted
 		case c == s.separator:
 			s.bounds, state = append(s.bounds, len(s.text)), fieldBegins
+			s.fieldEnds()
+			s.outside++
 		case c == '\n' || c == '\r':
 			s.lineEnd(c)
 			s.row.ended = true
@@ -128,8 +133,12 @@ func (s *scanner) quotedByte(c byte, state *int) {
 		*state = quoteInQuoted
 		return
 	}
-	if c == '\r' || c == '\n' {
+	switch c {
+	case s.separator:
+		s.inside++
+	case '\r', '\n':
 		s.lineEnd(c)
+		s.row.lines = append(s.row.lines, s.lineWithin())
 		c = '\n'
 	}
 	s.text = append(s.text, c)
@@ -160,6 +169,10 @@ func (s *scanner) quoteAhead() bool {
 
 // finish makes the fields of the row.
 func (s *scanner) finish() *row {
+	s.fieldEnds()
+	if len(s.row.lines) > 0 {
+		s.row.lines = append(s.row.lines, rowLine{separators: s.outside})
+	}
 	s.bounds = append(s.bounds, len(s.text))
 	text, begin := string(s.text), 0
 	for _, end := range s.bounds {

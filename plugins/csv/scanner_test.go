@@ -69,7 +69,7 @@ func TestScannerKnowsWhatItCannotTrust(t *testing.T) {
 		"a,\"b\"\"c\"": {},
 	} {
 		_, _, last := scan(t, text)
-		last.fields, last.line = nil, 0
+		last.fields, last.lines, last.line = nil, nil, 0
 		if d := cmp.Diff(want, last, cmp.AllowUnexported(row{})); d != "" {
 			t.Errorf("%q: %s", text, d)
 		}

@@ -75,7 +75,16 @@ func (s settings) validate() []sdk.Diagnostic {
 	}
 	checkNames(problem, "columns", s.Columns, subscriptionNames)
 	checkNames(problem, "customer_columns", s.CustomerColumns, customerNames)
+	words := map[string]string{}
 	for _, word := range slices.Sorted(maps.Keys(s.Statuses)) {
+		switch other, taken := words[fold(word)]; {
+		case fold(word) == "":
+			problem("statuses", "Words are compared by their letters and digits. A status without any is not known, and so never an end.",
+				"%q has no letter or digit and would stand for every blank status", word)
+		case taken:
+			problem("statuses", "Words are compared by their letters and digits, without case. Keep one.", "%q and %q are the same word", other, word)
+		}
+		words[fold(word)] = word
 		if _, known := stateNames[strings.ToLower(s.Statuses[word])]; !known {
 			problem("statuses", "There are "+strings.Join(slices.Sorted(maps.Keys(stateNames)), ", ")+".", "%q is no state (for %q)", s.Statuses[word], word)
 		}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/tallymanhq/tallyman/sdk"
@@ -33,63 +34,107 @@ const (
 	missingHint = "Check directory and the pattern, whether the distributor's delivery arrived, and whether the user that runs tallyman may read it."
 	emptyHint   = "Have the file delivered again. A list that is truly empty has a header; set allow_empty for it."
 	writingHint = "Run again when the delivery is over. If the file grows all day, have it written under another name and renamed when it is whole, or set marker."
+	linkHint    = "Remove the link, or deliver the file itself. Links are followed within directory, if they are relative."
 	markerHint  = "The file is read when its marker is there. If the sender writes none, remove marker from the settings."
 )
 
-// find gives the path of the file to read: the only one that matches, or the newest that is not in the middle of being
-// written under a temporary name. With a marker, only files that have one count.
+// find gives the path of the file to read.
 func (s *source) find() (string, error) {
-	if info, err := os.Stat(s.directory); err != nil {
-		return "", fileError(err, "the directory cannot be opened")
-	} else if !info.IsDir() {
-		return "", sdk.Errorf(sdk.ClassSettings, "%s is a file, and directory must name a folder", s.directory)
+	root, err := s.root()
+	if err != nil {
+		return "", err
 	}
+	defer root.Close() //nolint:errcheck // nothing was written
+	name, err := s.choose(root)
+	return filepath.Join(s.directory, name), err
+}
+
+// root opens the directory, so that nothing outside of it is read, whatever is delivered into it.
+func (s *source) root() (*os.Root, error) {
+	if info, err := os.Stat(s.directory); err != nil {
+		return nil, fileError(err, "the directory cannot be opened")
+	} else if !info.IsDir() {
+		return nil, sdk.Errorf(sdk.ClassSettings, "%s is a file, and directory must name a folder", s.directory)
+	}
+	root, err := os.OpenRoot(s.directory)
+	if err != nil {
+		return nil, fileError(err, "the directory cannot be opened")
+	}
+	return root, nil
+}
+
+// choose gives the name of the file to read: the only one that matches, or the newest that is not in the middle of being
+// written under a temporary name. With a marker, only files that have one count.
+func (s *source) choose(root *os.Root) (string, error) {
 	paths, err := filepath.Glob(filepath.Join(escape(s.directory), s.pattern))
 	if err != nil {
 		return "", err
 	}
 	var best *candidate
-	unmarked := ""
+	unmarked, irregular := "", ""
 	for _, path := range paths {
 		if s.ignored(filepath.Base(path)) {
 			continue
 		}
-		info, err := os.Stat(path)
+		name, err := filepath.Rel(s.directory, path)
+		if err != nil {
+			return "", err
+		}
+		info, err := root.Stat(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // Renamed or removed in between.
 		}
 		if err != nil {
-			return "", fileError(err, "the file cannot be opened")
+			return "", openError(err, name)
 		}
 		if !info.Mode().IsRegular() {
+			irregular = cmp.Or(irregular, name+" is "+kindOf(info.Mode()))
 			continue
 		}
-		if why := s.unmarked(path, info); why != "" {
+		if why := s.unmarked(root, name, info); why != "" {
 			unmarked = cmp.Or(unmarked, why)
 			continue
 		}
-		if c := (candidate{path, info}); best == nil || c.after(best, s.byName) {
+		if c := (candidate{name, info}); best == nil || c.after(best, s.byName) {
 			best = &c
 		}
 	}
 	switch {
 	case best != nil:
-		return best.path, s.tooOld(best)
+		return best.name, s.tooOld(best)
 	case unmarked != "":
 		return "", sdk.Errorf(sdk.ClassTransient, "%s", unmarked).WithHint(markerHint)
+	case irregular != "":
+		return "", sdk.Errorf(sdk.ClassNotFound, "no file in %s matches %q: %s and no regular file", s.directory, s.pattern, irregular).WithHint(missingHint)
 	default:
 		return "", sdk.Errorf(sdk.ClassNotFound, "no file in %s matches %q", s.directory, s.pattern).WithHint(missingHint)
 	}
 }
 
-// candidate is a file that may be the one.
+// kindOf names what is no regular file.
+func kindOf(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "a folder"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	case mode&fs.ModeDevice != 0:
+		return "a device"
+	default:
+		return "something else"
+	}
+}
+
+// candidate is a file that may be the one. Its name is the way to it from the directory.
 type candidate struct {
-	path string
+	name string
 	info fs.FileInfo
 }
 
 func (c *candidate) after(other *candidate, byName bool) bool {
-	byNames := naturally(c.path, other.path) > 0
+	byNames := naturally(c.name, other.name) > 0
 	if byName || c.info.ModTime().Equal(other.info.ModTime()) {
 		return byNames
 	}
@@ -108,13 +153,13 @@ func (s *source) ignored(name string) bool {
 const clockSlack = 2 * time.Second
 
 // unmarked says why a file's marker does not vouch for it; "" if it does or none is asked for.
-func (s *source) unmarked(path string, info fs.FileInfo) string {
+func (s *source) unmarked(root *os.Root, path string, info fs.FileInfo) string {
 	if s.marker == "" {
 		return ""
 	}
 	why := ""
 	for _, name := range []string{path + s.marker, strings.TrimSuffix(path, filepath.Ext(path)) + s.marker} {
-		marker, err := os.Stat(name)
+		marker, err := root.Stat(name)
 		if err != nil {
 			continue
 		}
@@ -133,44 +178,61 @@ func (s *source) tooOld(c *candidate) error {
 		return nil
 	}
 	return sdk.Errorf(sdk.ClassTransient, "%s is the newest file and is %s old; at most %s is allowed by max_age",
-		filepath.Base(c.path), age.Round(time.Second), s.maxAge).WithHint("Find out why no newer file was delivered.")
+		filepath.Base(c.name), age.Round(time.Second), s.maxAge).WithHint("Find out why no newer file was delivered.")
 }
 
 // open finds the file, waits until it stands still and opens it.
 func (s *source) open(ctx context.Context) (*file, error) {
 	deadline := time.Now().Add(s.wait)
-	var path string
-	var seen fs.FileInfo
+	var seen *file
 	for {
-		now, err := s.find()
+		f, err := s.openNow()
 		if err != nil {
 			return nil, err
 		}
-		f, err := os.Open(now)
-		if err != nil {
-			return nil, fileError(err, "the file cannot be opened")
-		}
-		info, err := f.Stat()
-		if err != nil {
-			return nil, errors.Join(fileError(err, "the file cannot be looked at"), f.Close())
-		}
-		quiet := time.Since(info.ModTime()) >= s.settle
-		stood := seen != nil && now == path && same(seen, info)
+		quiet := time.Since(f.info.ModTime()) >= s.settle
+		stood := seen != nil && f.path == seen.path && same(seen.info, f.info)
 		if quiet || stood {
-			return &file{File: f, name: filepath.Base(now), info: info}, nil
+			return f, nil
 		}
 		_ = f.Close()
 		if time.Now().After(deadline) {
 			return nil, sdk.Errorf(sdk.ClassTransient, "%s is still being written: in %s its size and time did not stand still for %s",
-				filepath.Base(now), s.wait, s.settle).WithHint(writingHint)
+				f.name, s.wait, s.settle).WithHint(writingHint)
 		}
-		path, seen = now, info
+		seen = f
 		select {
 		case <-time.After(s.settle):
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// openNow finds the file and opens it as it is.
+func (s *source) openNow() (*file, error) {
+	root, err := s.root()
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close() //nolint:errcheck // nothing was written
+	name, err := s.choose(root)
+	if err != nil {
+		return nil, err
+	}
+	// Without O_NONBLOCK the opening of a pipe that took the file's place just now would wait for ever.
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, openError(err, name)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(fileError(err, "the file cannot be looked at"), f.Close())
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.Join(sdk.Errorf(sdk.ClassNotFound, "%s is %s and no regular file", name, kindOf(info.Mode())).WithHint(missingHint), f.Close())
+	}
+	return &file{File: f, path: name, name: filepath.Base(name), info: info}, nil
 }
 
 // same reports whether a file is as it was.
@@ -181,7 +243,9 @@ func same(a, b fs.FileInfo) bool {
 // file is an open file that stood still.
 type file struct {
 	*os.File
-	name string
+	// path is the way to it from the directory; name its last part, for messages.
+	path, name string
+
 	info fs.FileInfo
 }
 
@@ -195,6 +259,15 @@ func (f *file) unchanged() error {
 		return sdk.Errorf(sdk.ClassTransient, "%s was written to while it was read", f.name).WithHint(writingHint)
 	}
 	return nil
+}
+
+// openError says why a file of the directory cannot be opened. What is no error of the system is the refusal to leave it.
+func openError(err error, name string) error {
+	var system syscall.Errno
+	if errors.As(err, &system) {
+		return fileError(err, "the file cannot be opened")
+	}
+	return sdk.Errorf(sdk.ClassPermission, "%s is not read: it is, or lies behind, a link that leads out of directory", name).WithHint(linkHint)
 }
 
 // fileError gives the class of what a file system says.

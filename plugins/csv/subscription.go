@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tallymanhq/tallyman/sdk"
 )
@@ -71,6 +72,9 @@ func (r *reader) check(row *row, id string) (quantity sdk.Decimal, why string) {
 	case r.customerOf(row) == "":
 		return quantity, fmt.Sprintf("subscription %q has no customer", short(id))
 	}
+	if len(r.keys) > 0 && strings.ContainsRune(id, utf8.RuneError) {
+		return quantity, fmt.Sprintf("id_columns give %q, which holds a character that could not be decoded (U+FFFD)", short(id))
+	}
 	quantity, err := readNumber(r.header.get(row, subQuantity), r.mark)
 	if err != nil {
 		return quantity, fmt.Sprintf("the quantity of %q: %v", short(id), err)
@@ -113,6 +117,9 @@ func (r *reader) subscription(row *row, id string, quantity sdk.Decimal) sdk.Sub
 	s.Items = []sdk.Item{item}
 	return s
 }
+
+// negative reports whether a record has a quantity below zero, which no subscription has.
+func negative(s *sdk.Subscription) bool { return isNegative(s.Items[0].Quantity) }
 
 // state gives the canonical state of a word: as the settings have it, or as words are usually meant.
 func (r *reader) state(word string) sdk.State {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tallymanhq/tallyman/sdk"
 )
@@ -214,6 +215,10 @@ func (t *table) distrust(r *row) string {
 		return "it is the last of a file that was cut"
 	case r.broken != "":
 		return r.broken
+	case r.swallows(t.rowSeparators()) != "":
+		return r.swallows(t.rowSeparators())
+	case t.garbledID(r) != "":
+		return t.garbledID(r)
 	case len(r.fields) < width && !t.shortRows:
 		return fmt.Sprintf("it has %d fields, and the header has %d (a line break within a field that is not in quotes?); short_rows accepts this",
 			len(r.fields), width)
@@ -221,6 +226,34 @@ func (t *table) distrust(r *row) string {
 	for _, extra := range r.fields[min(width, len(r.fields)):] {
 		if extra != "" {
 			return fmt.Sprintf("it has %d fields, and the header has %d; a field with a separator in it must be in quotes", len(r.fields), width)
+		}
+	}
+	return ""
+}
+
+// rowSeparators is how many separators make a line a whole row. Where rows may be short, half a row is one.
+func (t *table) rowSeparators() int {
+	separators := len(t.header.names) - 1
+	if t.shortRows {
+		return (separators + 1) / 2
+	}
+	return separators
+}
+
+// garbledID says which id of a row holds U+FFFD, which stands for what could not be decoded: two ids may look the same so.
+func (t *table) garbledID(r *row) string {
+	if !r.wide {
+		return ""
+	}
+	for _, set := range t.shape.ids {
+		for _, f := range set {
+			if !t.header.has(f) {
+				continue
+			}
+			if strings.ContainsRune(t.header.get(r, f), utf8.RuneError) {
+				return fmt.Sprintf("%s %q holds a character that could not be decoded (U+FFFD)", t.shape.names[f], short(t.header.get(r, f)))
+			}
+			break
 		}
 	}
 	return ""
