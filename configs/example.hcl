@@ -26,6 +26,12 @@ runs {
   timeout = "2h" # a whole run that takes longer is ended, and changes nothing; a single answer has settings.timeout
 }
 
+# How long what is over is kept; "0s" keeps all. What is held and a module's last trustworthy runs stay in any case.
+retention {
+  runs    = "400d" # runs of which no change is kept; at least 30d
+  changes = "0s"   # what runs changed, with the runs that did, such as "2555d" (seven years); changes by hand always stay
+}
+
 tenant "acme" {            # as many as there are; a name consists of a-z, 0-9 and dashes
   display_name = "Acme IT" # default: none
   time_zone    = "UTC"     # of its schedules, such as "Australia/Sydney"

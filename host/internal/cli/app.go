@@ -183,6 +183,7 @@ func moduleOf(t *config.Tenant, m *config.Module) integrator.Module {
 func (a *app) integrator(s *store.Store) *integrator.Integrator {
 	return &integrator.Integrator{
 		Store: s, Log: a.log(), Holder: holder(), Lease: a.config.Runs.Lease, Timeout: a.config.Runs.Timeout,
+		KeepRuns: a.config.Retention.Runs, KeepChanges: a.config.Retention.Changes,
 		Open: func(ctx context.Context, module integrator.Module, run string) (integrator.Source, error) {
 			p, err := a.start(ctx, module.String(), run)
 			if err != nil {

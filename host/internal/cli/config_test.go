@@ -292,7 +292,7 @@ func TestTheFlagsOfAllFitATerminal(t *testing.T) {
 		"", "test", "plan", "sync", "status", "doctor", "approve", "reject", "mappings list", "mappings generate", "mappings add", "mappings remove",
 		"customers list", "customers show", "customers import", "subscriptions list", "runs list", "runs show", "changes",
 		"tenant list", "module list", "module enable", "module disable", "plugin list", "plugin lock", "config check", "config show",
-		"db migrate", "db status", "db backup", "db restore", "version",
+		"db migrate", "db status", "db backup", "db restore", "db prune", "version",
 	} {
 		out := s.run(0, append(strings.Fields(command), "--help")...)
 		s.wants(out, "--config PATH", "--set KEY=VALUE", "--log-level LEVEL", "Usage:\n  tallyman "+command)

@@ -91,9 +91,12 @@ func (a *attribute) wrongText(text, end string) string {
 	}
 	switch a.kind {
 	case kindDuration:
-		d, err := time.ParseDuration(text)
+		d, err := parseDuration(text)
 		if err != nil {
 			return fmt.Sprintf("must be %s%s", a.kind.expected(), end)
+		}
+		if a.check == "retention" && d != 0 && d < leastRetention {
+			return fmt.Sprintf("must be at least %s, or 0s to keep all%s", shortDuration(leastRetention), end)
 		}
 		return a.wrongNumber(int64(d), end)
 	case kindTime:

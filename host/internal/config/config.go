@@ -27,6 +27,8 @@ type Config struct {
 	Plugins  Plugins  `koanf:"plugins"`
 	Log      Log      `koanf:"log"`
 	Runs     Runs     `koanf:"runs"`
+	// Retention says how long what is over is kept.
+	Retention Retention `koanf:"retention"`
 	// Tenants stand in the order of the files.
 	Tenants []*Tenant `block:"tenant"`
 
@@ -65,6 +67,19 @@ type Runs struct {
 	// Timeout ends a run that takes longer. Default two hours, at least a second.
 	Timeout time.Duration `koanf:"timeout" least:"1s"`
 }
+
+// Retention says how long what is over is kept, in whole days; zero keeps all. A module's last run, its last trustworthy runs
+// and what is held are kept in any case.
+type Retention struct {
+	// Runs is how long runs are kept of which no change is kept. Default 400 days, at least 30.
+	Runs time.Duration `koanf:"runs" check:"retention"`
+	// Changes is how long runs' changes are kept, and the runs that made them. Default zero, at least 30 days. Changes made by
+	// hand are always kept.
+	Changes time.Duration `koanf:"changes" check:"retention"`
+}
+
+// leastRetention keeps a slip of the pen from deleting what is still in use.
+const leastRetention = 30 * day
 
 // Tenant is one MSP.
 type Tenant struct {
@@ -154,10 +169,11 @@ func (c *Config) Files() []string {
 // defaults gives the values of what nobody sets, but for what belongs to tenants and modules.
 func defaults() Config {
 	return Config{
-		Database: Database{URL: NewSecret("sqlite:tallyman.db")},
-		Plugins:  Plugins{Directory: besideProgram("plugins"), LockFile: "tallyman.lock"},
-		Log:      Log{Level: "warn"},
-		Runs:     Runs{Lease: time.Minute, Timeout: 2 * time.Hour},
+		Database:  Database{URL: NewSecret("sqlite:tallyman.db")},
+		Plugins:   Plugins{Directory: besideProgram("plugins"), LockFile: "tallyman.lock"},
+		Log:       Log{Level: "warn"},
+		Runs:      Runs{Lease: time.Minute, Timeout: 2 * time.Hour},
+		Retention: Retention{Runs: 400 * day},
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/knadh/koanf/maps"
@@ -43,7 +42,7 @@ func fromLayer(_, to reflect.Type, value any) (any, error) {
 	case secretType:
 		return NewSecret(text), nil
 	case durationType:
-		return time.ParseDuration(text)
+		return parseDuration(text)
 	case timeType:
 		if text == "" {
 			return (*TimeOfDay)(nil), nil

@@ -200,7 +200,13 @@ func (c *Config) decode(tenants []*Tenant) error {
 	for _, part := range []struct {
 		key string
 		to  any
-	}{{"database", &c.Database}, {"plugins", &c.Plugins}, {"log", &c.Log}, {"runs", &c.Runs}} {
+	}{
+		{"database", &c.Database},
+		{"plugins", &c.Plugins},
+		{"log", &c.Log},
+		{"runs", &c.Runs},
+		{"retention", &c.Retention},
+	} {
 		if err := decodeInto(c.values, part.key, part.to); err != nil {
 			return fmt.Errorf("decode %s: %w", part.key, err)
 		}

@@ -124,7 +124,7 @@ func TestEverySettingArrivesInItsField(t *testing.T) {
 	if want := (Plugins{Directory: "/opt/plugins", LockFile: filepath.Join(c.Dir, "locks/mine.lock")}); c.Plugins != want {
 		t.Errorf("plugins are %+v, want %+v", c.Plugins, want)
 	}
-	if want := (Runs{Lease: 90 * time.Second, Timeout: 30 * time.Minute}); c.Runs != want || c.Log.Level != "debug" {
+	if want := (Runs{Lease: 90 * time.Second, Timeout: 30 * time.Minute}); c.Runs != want || c.Log.Level != "debug" || c.Retention != (Retention{Runs: 400 * day}) {
 		t.Errorf("runs are %+v, log %+v", c.Runs, c.Log)
 	}
 	if len(c.Tenants) != 2 || c.Tenants[0].Name != "acme" || c.Tenants[1].Name != "0-b" {

@@ -138,7 +138,7 @@ func attributeOf(name string, index int, f reflect.StructField) attribute {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if a.kind == kindDuration {
 			var d time.Duration
-			d, err = time.ParseDuration(text)
+			d, err = parseDuration(text)
 			n = int64(d)
 		}
 		if err != nil {
@@ -220,8 +220,23 @@ func (b *block) layerOf(prefix string, v reflect.Value) layer {
 	return values
 }
 
-// shortDuration gives 2h for 2h0m0s.
+// day is 24 hours: a duration knows no clocks that are put forward or back.
+const day = 24 * time.Hour
+
+// parseDuration reads a duration as Go writes it, or whole days: 90s, 2h, 400d.
+func parseDuration(text string) (time.Duration, error) {
+	if number, found := strings.CutSuffix(text, "d"); found {
+		days, err := strconv.ParseUint(number, 10, 16)
+		return time.Duration(days) * day, err
+	}
+	return time.ParseDuration(text)
+}
+
+// shortDuration gives 2h for 2h0m0s, and days from two on.
 func shortDuration(d time.Duration) string {
+	if d >= 2*day && d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")

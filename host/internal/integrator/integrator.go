@@ -133,6 +133,8 @@ type Integrator struct {
 	Holder string
 	// Lease is how long a dead holder blocks a module. Default 60 seconds; renewed three times as often.
 	Lease time.Duration
+	// KeepRuns and KeepChanges say how long what is over is kept; see store.Retention. Zero: all of it.
+	KeepRuns, KeepChanges time.Duration
 	// Timeout ends a run that takes longer. Zero: none.
 	Timeout time.Duration
 	// Now is the clock. Default time.Now.
@@ -154,9 +156,11 @@ func (i *Integrator) Run(ctx context.Context, req Request) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, done := r.withLease(ctx, i.Timeout)
-	err = r.steps(ctx)
-	return r.finish(ctx, done(err))
+	leased, done := r.withLease(ctx, i.Timeout)
+	err = r.steps(leased)
+	report, err := r.finish(ctx, done(err))
+	r.prune(ctx)
+	return report, err
 }
 
 // steps are the run between its opening and its report.

@@ -247,8 +247,10 @@ func TestAnOlderBackupSaysThatItNeedsMigrations(t *testing.T) {
 	t.Parallel()
 	old := migrated(t, t.TempDir(), "DELETE FROM goose_db_version WHERE version_id > 1", "ALTER TABLE distributor_subscriptions RENAME COLUMN carried_as TO other")
 	opts := Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "t.db")}
+	files, err := os.ReadDir("migrations/sqlite")
+	must(t, err)
 	pending, _, err := Restore(t.Context(), opts, old, false)
-	if err != nil || pending != 1 {
+	if err != nil || pending != len(files)-1 {
 		t.Errorf("%d pending (%v)", pending, err)
 	}
 	_, err = Open(t.Context(), opts)

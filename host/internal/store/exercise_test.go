@@ -38,6 +38,7 @@ func Exercise(t *testing.T, fresh newDatabase) {
 		"held changes":             exerciseHeld,
 		"moving to another module": exerciseMove,
 		"standings":                exerciseStandings,
+		"pruning":                  exercisePrune,
 		"two writers":              exerciseWriters,
 	} {
 		t.Run(name, func(t *testing.T) {

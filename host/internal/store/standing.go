@@ -32,6 +32,9 @@ type Failing struct {
 	Last Run
 }
 
+// wholeSync are the syncs of all customers that have ended.
+const wholeSync = "mode = 'sync' AND customers = '' AND finished_at IS NOT NULL"
+
 // Standings gives how modules are doing, by their ids: those of a tenant, or all if tenantID is zero.
 func (s *Store) Standings(ctx context.Context, tenantID int64) (map[int64]Standing, error) {
 	modules, err := s.Modules(ctx, tenantID)
@@ -64,23 +67,22 @@ func (s *Store) Standings(ctx context.Context, tenantID int64) (map[int64]Standi
 
 // history fills in what the runs of a module say. Each of its queries reads the end of an index.
 func (s *Store) history(ctx context.Context, moduleID int64, standing *Standing) (err error) {
-	const whole = "mode = 'sync' AND customers = '' AND finished_at IS NOT NULL"
-	if standing.Last, err = s.lastRun(ctx, moduleID, whole); err != nil || standing.Last == nil {
+	if standing.Last, err = s.lastRun(ctx, moduleID, wholeSync); err != nil || standing.Last == nil {
 		return err
 	}
 	if standing.Trustworthy, err = s.LastTrustworthy(ctx, moduleID); err != nil {
 		return err
 	}
-	newest, err := s.lastRun(ctx, moduleID, whole+" AND outcome <> 'cancelled'")
+	newest, err := s.lastRun(ctx, moduleID, wholeSync+" AND outcome <> 'cancelled'")
 	if err != nil || newest == nil || newest.Outcome != "failed" {
 		return err
 	}
-	good, err := s.lastRun(ctx, moduleID, whole+" AND outcome NOT IN ('failed', 'cancelled')")
+	good, err := s.lastRun(ctx, moduleID, wholeSync+" AND outcome NOT IN ('failed', 'cancelled')")
 	if err != nil {
 		return err
 	}
 	failed := func(model any) *bun.SelectQuery {
-		query := s.read.NewSelect().Model(model).Where("module_id = ?", moduleID).Where(whole).Where("outcome = 'failed'")
+		query := s.read.NewSelect().Model(model).Where("module_id = ?", moduleID).Where(wholeSync).Where("outcome = 'failed'")
 		if good != nil {
 			query.Where("id > ?", good.ID)
 		}
