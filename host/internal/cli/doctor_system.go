@@ -26,7 +26,9 @@ func (d *doctor) database(ctx context.Context) {
 	var problem *store.Error
 	if errors.As(err, &problem) && problem.Kind == store.KindMissing {
 		d.add(findingWarning, check, problem.Message, "Nothing was synced yet. The first sync makes it, or \"tallyman db migrate\" does.")
-		d.folder(check, filepath.Dir(problem.Path))
+		if filepath.IsAbs(problem.Path) { // not that of a database server
+			d.folder(check, filepath.Dir(problem.Path))
+		}
 		return
 	}
 	if err != nil {
