@@ -290,7 +290,7 @@ func TestTheFlagsOfAllFitATerminal(t *testing.T) {
 	s := newConfig(t, `      client_id = "x"`)
 	for _, command := range []string{
 		"", "test", "plan", "sync", "status", "doctor", "approve", "reject", "mappings list", "mappings generate", "mappings add", "mappings remove",
-		"customers list", "customers show", "customers import", "subscriptions list", "runs list", "runs show", "changes",
+		"customers list", "customers show", "customers import", "subscriptions list", "runs list", "runs show", "runs export", "changes",
 		"tenant list", "module list", "module enable", "module disable", "plugin list", "plugin lock", "config check", "config show",
 		"db migrate", "db status", "db backup", "db restore", "db prune", "version",
 	} {

@@ -74,7 +74,7 @@ func (f *listFlags) none(one, many, otherwise string) string {
 	narrowed := false
 	f.cmd.Flags().Visit(func(flag *pflag.Flag) {
 		inherited := f.cmd.InheritedFlags().Lookup(flag.Name) != nil
-		narrowed = narrowed || !inherited && !slices.Contains([]string{"tenant", "module", "limit", "ids"}, flag.Name)
+		narrowed = narrowed || !inherited && !slices.Contains([]string{"tenant", "module", "limit", "ids", "format"}, flag.Name)
 	})
 	if narrowed {
 		return "No " + many + " match."
@@ -338,12 +338,17 @@ var (
 func (a *app) changesCommand() *cobra.Command {
 	var f listFlags
 	var run int64
-	var entity, kind, status string
+	var entity, kind, status, format string
 	cmd := &cobra.Command{
 		Use: "changes [TENANT[/MODULE]]", Short: "What was changed, when, why and by whom", Args: cobra.MaximumNArgs(1),
-		Example: "  tallyman changes acme --customer \"Contoso Pty Ltd\"\n  tallyman changes --run 12 --status held",
+		Example: "  tallyman changes acme --customer \"Contoso Pty Ltd\"\n  tallyman changes --run 12 --status held\n" +
+			"  tallyman changes acme --format csv > changes.csv",
 		RunE: a.withStore(func(ctx context.Context, s *store.Store, args []string) error {
 			limit, err := f.rows(a)
+			if err != nil {
+				return err
+			}
+			format, err := a.format(format, formatText, formatText, formatCSV, formatJSON)
 			if err != nil {
 				return err
 			}
@@ -359,13 +364,19 @@ func (a *app) changesCommand() *cobra.Command {
 			if err := f.checkRun(ctx, s, n, run); err != nil {
 				return err
 			}
-			rows, err := s.Changes(ctx, store.ChangeFilter{
+			filter := store.ChangeFilter{
 				TenantID: n.tenant, ModuleID: n.module, CustomerID: n.customer, RunID: run,
-				Entity: entity, Kind: kind, Status: status, Search: f.search, Limit: limit, Total: &f.total, Oldest: run != 0,
-			})
+				Entity: entity, Kind: kind, Status: status, Search: f.search, Limit: limit, Oldest: run != 0,
+			}
+			if format == formatCSV {
+				return exportCSV(ctx, a.out, s, filter)
+			}
+			filter.Total = &f.total
+			rows, err := s.Changes(ctx, filter)
 			if err != nil {
 				return err
 			}
+			a.json = format == formatJSON
 			if a.json || len(rows) == 0 {
 				return list(a, rows, nil, nil, f.none("change", "changes", "No changes."))
 			}
@@ -381,6 +392,7 @@ func (a *app) changesCommand() *cobra.Command {
 	f.add(cmd)
 	f.addSearch(cmd)
 	cmd.Flags().Int64Var(&run, "run", 0, "only this run's")
+	cmd.Flags().StringVar(&format, "format", "", "text (the default), csv or json; in csv times are in UTC")
 	cmd.Flags().StringVar(&entity, "entity", "", "only of this: "+strings.Join(changeEntities, ", "))
 	cmd.Flags().StringVar(&kind, "kind", "", "only of this kind: "+strings.Join(changeKinds, ", "))
 	cmd.Flags().StringVar(&status, "status", "", "only with this status: "+strings.Join(changeStatuses, ", "))

@@ -45,7 +45,7 @@ func (a *app) runsCommand() *cobra.Command {
 			return a.showRun(ctx, s, id)
 		}),
 	}
-	cmd.AddCommand(a.runsList(), show)
+	cmd.AddCommand(a.runsList(), show, a.runsExport())
 	return cmd
 }
 
