@@ -3,12 +3,14 @@
 package integrator
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,11 +19,16 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	_ "github.com/jackc/pgx/v5/stdlib" // likewise
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
 	_ "modernc.org/sqlite" // to look at tables, and change them, without the store
 
 	"github.com/tallymanhq/tallyman/host/internal/pluginhost"
 	"github.com/tallymanhq/tallyman/host/internal/reconcile"
 	"github.com/tallymanhq/tallyman/host/internal/store"
+	"github.com/tallymanhq/tallyman/host/internal/store/pgtest"
 	distributorv1 "github.com/tallymanhq/tallyman/proto/distributor/v1"
 	"github.com/tallymanhq/tallyman/sdk"
 )
@@ -195,7 +202,7 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, fake: newFake(), url: "sqlite:" + filepath.Join(t.TempDir(), "tallyman.db")}
+	r := &rig{t: t, fake: newFake(), url: newDatabase(t)}
 	r.module = Module{
 		Tenant: "acme", Name: "fake", TenantName: "Acme IT", Plugin: "fake", Unmatched: UnmatchedCreate,
 		Subscriptions: reconcile.Policy{DeactivateMissing: true, MissingRuns: 1}, Limits: reconcile.DefaultLimits(),
@@ -351,12 +358,35 @@ func (r *rig) has(names ...string) []int64 {
 	return ids
 }
 
-// rawDB opens a database of the store without the store.
-func rawDB(tb testing.TB, url string) *sql.DB {
+// databaseEnv chooses the database of these tests: sqlite, which is the default, or postgres. "make test" runs them on both.
+const databaseEnv = "TALLYMAN_TEST_DATABASE"
+
+// newDatabase gives the URL of a new database.
+func newDatabase(tb testing.TB) string {
 	tb.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(strings.TrimPrefix(url, "sqlite:"))+"?_pragma=busy_timeout(60000)")
+	switch kind := cmp.Or(os.Getenv(databaseEnv), "sqlite"); kind {
+	case "sqlite":
+		return "sqlite:" + filepath.Join(tb.TempDir(), "tallyman.db")
+	case "postgres":
+		return pgtest.URL(tb)
+	default:
+		tb.Fatalf("%s is %q, want sqlite or postgres", databaseEnv, kind)
+		return ""
+	}
+}
+
+// rawDB opens a database of the store without the store. A ? in its queries is an argument.
+func rawDB(tb testing.TB, url string) *bun.DB {
+	tb.Helper()
+	path, isFile := strings.CutPrefix(url, "sqlite:")
+	if !isFile {
+		db, err := sql.Open("pgx", url)
+		must(tb, err)
+		return bun.NewDB(db, pgdialect.New())
+	}
+	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(path)+"?_pragma=busy_timeout(60000)")
 	must(tb, err)
-	return db
+	return bun.NewDB(db, sqlitedialect.New())
 }
 
 // subscriptionRows gives our subscriptions by the distributor's id.

@@ -4,17 +4,16 @@ package integrator
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-hclog"
+	"github.com/uptrace/bun"
 	"pgregory.net/rapid"
 
 	"github.com/tallymanhq/tallyman/host/internal/moving"
@@ -29,7 +28,7 @@ import (
 // record is lost, a second move finds nothing to do, and the plans after a move show only what really differs.
 func TestAMoveNeverChangesAnID(t *testing.T) {
 	histories(t, 150)
-	url := "sqlite:" + filepath.Join(t.TempDir(), "moves.db")
+	url := newDatabase(t)
 	now := tick()
 	s, err := store.Open(t.Context(), store.Options{URL: url, Now: now})
 	must(t, err)
@@ -52,7 +51,7 @@ func TestAMoveNeverChangesAnID(t *testing.T) {
 type moveWorld struct {
 	*rapid.T
 	*Integrator
-	raw      *sql.DB
+	raw      *bun.DB
 	old, new Module
 	views    map[string]*view
 	tenantID int64
@@ -87,7 +86,7 @@ type viewSub struct {
 	absent, ended, vendorID bool
 }
 
-func newMoveWorld(rt *rapid.T, s *store.Store, raw *sql.DB, tenant string) *moveWorld {
+func newMoveWorld(rt *rapid.T, s *store.Store, raw *bun.DB, tenant string) *moveWorld {
 	w := &moveWorld{T: rt, raw: raw, views: map[string]*view{}, customers: map[int64]string{}, subs: map[int64]string{}}
 	w.old = Module{
 		Tenant: tenant, Name: "old", Plugin: "fake", Unmatched: UnmatchedCreate,
@@ -433,7 +432,7 @@ func (w *moveWorld) unchangedCustomers() {
 func (w *moveWorld) eachRecordOnce() {
 	var wrong int
 	w.must(w.raw.QueryRow(`SELECT count(*) FROM distributor_subscriptions d LEFT JOIN subscriptions s ON s.id = d.subscription_id
-		WHERE d.tenant_id = ?1 AND (d.subscription_id IS NOT NULL AND (s.module_id <> d.module_id OR s.ref <> d.ref)
+		WHERE d.tenant_id = ? AND (d.subscription_id IS NOT NULL AND (s.module_id <> d.module_id OR s.ref <> d.ref)
 			OR (d.flags & 8 <> 0) <> (d.carried_as IS NOT NULL) OR d.carried_as IS NOT NULL AND d.subscription_id IS NOT NULL
 			OR d.carried_as IS NOT NULL AND NOT EXISTS (SELECT 1 FROM subscriptions c WHERE c.id = d.carried_as))`, w.tenantID).Scan(&wrong))
 	if wrong > 0 {

@@ -4,12 +4,11 @@ package integrator
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
 	"maps"
-	"path/filepath"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-hclog"
+	"github.com/uptrace/bun"
 	"pgregory.net/rapid"
 
 	"github.com/tallymanhq/tallyman/host/internal/reconcile"
@@ -29,7 +29,7 @@ func TestARunIsWhatTheDesignSays(t *testing.T) {
 	histories(t, 300)
 	now := tick()
 	var s *store.Store
-	var raw *sql.DB
+	var raw *bun.DB
 	shut := func() {
 		if s != nil {
 			must(t, errors.Join(raw.Close(), s.Close()))
@@ -41,7 +41,7 @@ func TestARunIsWhatTheDesignSays(t *testing.T) {
 		// One database for many histories: each has tenants of its own, which must not notice the others.
 		if drawn++; drawn%50 == 1 {
 			shut()
-			url := "sqlite:" + filepath.Join(t.TempDir(), fmt.Sprintf("%d.db", drawn))
+			url := newDatabase(t)
 			var err error
 			s, err = store.Open(t.Context(), store.Options{URL: url, Now: now})
 			must(t, err)
@@ -73,8 +73,8 @@ func TestARunIsWhatTheDesignSays(t *testing.T) {
 	})
 }
 
-// histories is how many random histories a test draws, unless -rapid.checks says otherwise: a tenth with the race detector.
-// The flag is the program's, so such a test runs alone.
+// histories is how many random histories a test draws, unless -rapid.checks says otherwise: a tenth with the race detector, a
+// third on a database server, which answers more slowly. The flag is the program's, so such a test runs alone.
 func histories(t *testing.T, n int) {
 	t.Helper()
 	checks := flag.Lookup("rapid.checks")
@@ -85,6 +85,9 @@ func histories(t *testing.T, n int) {
 	if raceDetector {
 		n /= 10
 	}
+	if os.Getenv(databaseEnv) == "postgres" {
+		n /= 3
+	}
 	must(t, checks.Value.Set(strconv.Itoa(n)))
 	t.Cleanup(func() { must(t, checks.Value.Set(before)) })
 }
@@ -93,7 +96,7 @@ func histories(t *testing.T, n int) {
 type history struct {
 	*rapid.T
 	*Integrator
-	raw    *sql.DB
+	raw    *bun.DB
 	fake   *fake
 	module Module
 	model  *model
@@ -111,7 +114,7 @@ type history struct {
 	narrowed map[int64]int
 }
 
-func newHistory(rt *rapid.T, s *store.Store, raw *sql.DB, tenant string) *history {
+func newHistory(rt *rapid.T, s *store.Store, raw *bun.DB, tenant string) *history {
 	h := &history{
 		T: rt, raw: raw, fake: newFake(), ids: map[int]int64{}, subs: map[string]int64{}, used: map[int64]bool{}, narrowed: map[int64]int{},
 		world: world{customers: map[string]*worldCustomer{}, subs: map[string]*worldSub{}, removed: map[string]string{}},
