@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 
@@ -43,6 +44,9 @@ func (s *scope) sendCustomer(c *Customer) error {
 	if strings.TrimSpace(c.Ref) == "" {
 		return s.refuse("record.without_id", "", "a customer has no id%s", known("name", c.Name, "email", c.Email))
 	}
+	if wrong := wrongRef(c.Ref); wrong != "" {
+		return s.refuse("record.id_unusable", shortRef(c.Ref), "customer %q: its id %s", shortRef(c.Ref), wrong)
+	}
 	record := s.slabs.customer(c)
 	size := customerSize(record)
 	if size > wire.MaxSentBytes-reserve && proto.Size(record) > wire.MaxSentBytes-reserve {
@@ -66,6 +70,11 @@ func (s *scope) sendSubscription(r *Subscription) error {
 		return s.refuse("record.without_id", "", "a subscription has no id%s", known("name", r.Name, "customer", r.CustomerRef))
 	case strings.TrimSpace(r.CustomerRef) == "":
 		return s.refuse("record.without_customer", r.Ref, "subscription %q has no customer%s", shortRef(r.Ref), known("name", r.Name))
+	case cmp.Or(wrongRef(r.Ref), wrongRef(r.CustomerRef)) != "":
+		return s.refuse("record.id_unusable", shortRef(r.Ref), "subscription %q of customer %q: an id %s", shortRef(r.Ref), shortRef(r.CustomerRef),
+			cmp.Or(wrongRef(r.Ref), wrongRef(r.CustomerRef)))
+	case negative(r.Items):
+		return s.refuse("record.negative_quantity", r.Ref, "subscription %q has a quantity below zero%s", shortRef(r.Ref), known("name", r.Name))
 	case !distinctItems(r.Items):
 		return s.refuse("record.items_not_distinct", r.Ref, "subscription %q has %d items that cannot be told apart by their ref%s",
 			shortRef(r.Ref), len(r.Items), known("name", r.Name))
@@ -94,6 +103,29 @@ func known(pairs ...string) string {
 		return ""
 	}
 	return " (" + strings.Join(found, ", ") + ")"
+}
+
+// wrongRef says why a text cannot be the id of a record, or "". Bytes that are no text were replaced by U+FFFD where they were
+// read: two ids may have become one.
+func wrongRef(ref string) string {
+	switch {
+	case len(ref) > maxRef:
+		return fmt.Sprintf("has %d bytes, and at most %d can be told apart", len(ref), maxRef)
+	case strings.ContainsRune(ref, utf8.RuneError):
+		return "holds bytes that are no text, and may be that of another one as well"
+	default:
+		return ""
+	}
+}
+
+// negative reports whether a quantity is below zero, which nobody can hold.
+func negative(items []Item) bool {
+	for i := range items {
+		if strings.HasPrefix(items[i].Quantity.String(), "-") {
+			return true
+		}
+	}
+	return false
 }
 
 // distinctItems reports whether the refs of several items are set and differ.

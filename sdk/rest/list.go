@@ -205,7 +205,9 @@ func (s *listReader) envelope() error {
 			if err != nil {
 				return err
 			}
-			found = found || isList && v.IsNull()
+			if isList && v.IsNull() {
+				found, s.null = true, true
+			}
 			if isMessage {
 				message = v.Text()
 			}

@@ -136,7 +136,9 @@ func (p *pages) page(ctx context.Context) (more bool, err error) {
 	reader.tell = head
 	request, number := p.next()
 	err = p.client.list(ctx, request, reader)
-	p.listing.Enveloped, p.listing.Null = p.listing.Enveloped || reader.enveloped, reader.null
+	p.listing.Enveloped = p.listing.Enveloped || reader.enveloped
+	// A later page of null is an empty one.
+	p.listing.Null = p.listing.Null || reader.null && p.listing.Pages == 0
 	p.listing.Pages++
 	if err != nil {
 		return false, err
@@ -148,6 +150,9 @@ func (p *pages) page(ctx context.Context) (more bool, err error) {
 		if err := p.paging.After(); err != nil {
 			return false, err
 		}
+	}
+	if repeats {
+		p.doubt("page %d is an earlier page again: the distributor does not page as it is asked to, or a page was lost", number)
 	}
 	p.wholes[whole.Sum64()] = true
 	p.before, p.now = p.now, p.before

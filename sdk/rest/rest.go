@@ -278,6 +278,10 @@ func (c *Client) perform(ctx context.Context, with *retryablehttp.Client, call *
 		}
 		return nil, c.networkError(call, err)
 	}
+	if resp.StatusCode == http.StatusPartialContent {
+		defer resp.Body.Close()
+		return nil, c.schemaError(call, resp, shapef("only part of it (206)"))
+	}
 	if resp.StatusCode >= 300 {
 		defer resp.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))

@@ -4,6 +4,7 @@ package sdktest
 
 import (
 	"regexp"
+	"strings"
 	"time"
 
 	distributorv1 "github.com/tallymanhq/tallyman/proto/distributor/v1"
@@ -61,6 +62,9 @@ func (h *heard) takeSubscription(r *distributorv1.Subscription) {
 func (h *heard) checkItem(ref string, item *distributorv1.Item) {
 	if item.Quantity != nil && !decimal.MatchString(item.GetQuantity()) {
 		h.breaks("listing.values", "subscription %q: the quantity %q is no number; leave it absent where there is none", ref, item.GetQuantity())
+	}
+	if strings.HasPrefix(item.GetQuantity(), "-") {
+		h.breaks("listing.values", "subscription %q: the quantity %q is below zero", ref, item.GetQuantity())
 	}
 	for name, money := range map[string]*distributorv1.Money{
 		"customer_price": item.GetCustomerPrice(), "partner_cost": item.GetPartnerCost(), "list_price": item.GetListPrice(),

@@ -19,6 +19,14 @@ import (
 // closeTime is how long a simulator's process may take to end before it is killed.
 const closeTime = 5 * time.Second
 
+// greetTime is how long it may take to print its first line, maxGreeting how long that line may be, orderTime how long it
+// may take to obey.
+const (
+	greetTime   = 30 * time.Second
+	maxGreeting = 4 << 20
+	orderTime   = time.Minute
+)
+
 // process is a Simulator that runs in a process of its own.
 type process struct {
 	greeting
@@ -45,10 +53,14 @@ func Start(ctx context.Context, stderr io.Writer, program string, args ...string
 		return nil, fmt.Errorf("start the simulator: %w", err)
 	}
 	p := &process{cmd: cmd, stdin: stdin}
-	reader := bufio.NewReader(stdout)
-	line, err := reader.ReadBytes('\n')
+	reader := bufio.NewReaderSize(stdout, maxGreeting)
+	silent := time.AfterFunc(greetTime, func() { _ = cmd.Process.Kill() })
+	line, err := reader.ReadSlice('\n')
 	if err == nil {
 		err = json.Unmarshal(line, &p.greeting)
+	}
+	if !silent.Stop() && err != nil {
+		err = fmt.Errorf("it printed no line within %s", greetTime)
 	}
 	if err == nil && p.Control == "" {
 		err = errors.New("it names no control address")
@@ -85,7 +97,8 @@ func (p *process) order(ctx context.Context, o order) error {
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req) //nolint:gosec // the process we started told the address
+	client := http.Client{Timeout: orderTime}
+	resp, err := client.Do(req) //nolint:gosec // the process we started told the address
 	if err != nil {
 		return fmt.Errorf("ask the simulator: %w", err)
 	}

@@ -82,14 +82,15 @@ func (c *conformance) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	write, err := c.openJUnit()
+	if err != nil {
+		return err
+	}
 	report, err := sdktest.Check(ctx, suite, c.show)
 	if err != nil {
 		return err
 	}
-	if err := c.writeJUnit(report); err != nil {
-		return err
-	}
-	return c.conclude(report)
+	return errors.Join(c.conclude(report), write(report))
 }
 
 func (c *conformance) startSimulator(ctx context.Context) (simulator.Simulator, error) {
@@ -186,16 +187,16 @@ func (c *conformance) show(r sdktest.Result) {
 	}
 }
 
-func (c *conformance) writeJUnit(report *sdktest.Report) (err error) {
+// openJUnit opens the file for the report before anything is tested, and gives what writes it.
+func (c *conformance) openJUnit() (func(*sdktest.Report) error, error) {
 	if c.junit == "" {
-		return nil
+		return func(*sdktest.Report) error { return nil }, nil
 	}
 	f, err := os.Create(c.junit)
 	if err != nil {
-		return err
+		return nil, usageError{err}
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return report.WriteJUnit(f)
+	return func(report *sdktest.Report) error { return errors.Join(report.WriteJUnit(f), f.Close()) }, nil
 }
 
 // conclude tells how it went as a whole.

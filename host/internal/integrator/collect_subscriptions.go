@@ -48,6 +48,10 @@ type subscriptionListing struct {
 	fresh []uint64
 	// repeated are the hashes of the keys that came more than once.
 	repeated map[uint64]bool
+	// steady are the known records that came as they were before they came again. disputed are the names of those that came
+	// with several customers: nobody knows whose they are, and they stay as they were.
+	steady   map[int64]bool
+	disputed map[string]bool
 	// removals are the records the distributor said were removed; removed those of them, by the hashes of their keys, that
 	// a scope says which was read completely.
 	removals []removal
@@ -121,7 +125,7 @@ func (r *run) collectSubscriptions(ctx context.Context) error {
 	}
 	s.read = true
 	s.complete = result.Outcome == pluginhost.OutcomeComplete
-	if err := s.findRepeated(r); err != nil {
+	if err := errors.Join(s.findRepeated(r), s.findDisputed(ctx, r)); err != nil {
 		return err
 	}
 	r.count(CountSubscriptionsListed, s.listed)
@@ -274,6 +278,9 @@ func (s *subscriptionListing) take(r *run, hash *fingerprinter, scope uint32, su
 				s.carried++
 			}
 			if twice {
+				if !known.spooled {
+					s.isSteady(known.id)
+				}
 				s.repeat(r, key, sub.GetRef())
 			} else if known.print == print && known.flags&^store.FlagCarried == 0 && known.scope == scope {
 				s.unchanged++

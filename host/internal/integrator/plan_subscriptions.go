@@ -75,8 +75,8 @@ func (r *run) eachListed(ctx context.Context, fn func(*subscriptionStep) error) 
 	return flush()
 }
 
-// each goes through the records of the spool that count: of one that came more than once the last, and none of a scope that
-// failed.
+// each goes through the records of the spool that count: of one that came more than once the last, none of a scope that failed,
+// and none that is disputed.
 func (s *subscriptionListing) each(key refKey, fn func(spooled) error) error {
 	last, err := s.lastOfRepeated(key)
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *subscriptionListing) each(key refKey, fn func(spooled) error) error {
 	position := 0
 	return s.delta.each(func(rec spooled) error {
 		position++
-		if s.scopes[rec.scope].failed || last.skips(rec, position, key) {
+		if s.scopes[rec.scope].failed || last.skips(rec, position, key) || len(s.disputed) > 0 && s.disputed[rec.name(key)] {
 			return nil
 		}
 		return fn(rec)

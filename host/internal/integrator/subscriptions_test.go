@@ -583,3 +583,27 @@ func TestARunThatFailsForOneEntityIsRecordedWithWhatItApplied(t *testing.T) {
 	}
 	r.recorded(report, Failed)
 }
+
+// Which of two customers comes last says nothing: it may be the other one in the next run.
+func TestASubscriptionOfTwoCustomersIsNobodys(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	both := []sdk.Customer{customer("c1", "Contoso"), customer("c2", "Fabrikam")}
+	r.fake.lists(both, sub("u1", "c1", "5"))
+	r.wants(r.sync(), Succeeded, map[string]int{CountCreated: 1})
+	for _, listed := range [][]*distributorv1.Subscription{
+		{sub("u1", "c1", "5"), sub("u1", "c2", "5"), sub("u2", "c1", "1"), sub("u2", "c2", "1")},
+		{sub("u1", "c2", "5"), sub("u1", "c1", "5"), sub("u2", "c2", "1"), sub("u2", "c1", "1")},
+		{sub("u1", "c2", "7"), sub("u1", "c1", "9")},
+	} {
+		r.fake.lists(both, listed...)
+		report := r.sync()
+		r.wants(report, Warning, map[string]int{CountCreated: 0, CountUpdated: 0, CountMoved: 0, CountDeactivated: 0})
+		if !strings.Contains(strings.Join(report.Warnings, "\n"), `"u1" was listed for two customers`) {
+			t.Errorf("warnings %q", report.Warnings)
+		}
+		if row := r.subscriptionRows()["u1"]; row.Customer != "Contoso" || quantityOf(row) != "5" || len(r.subscriptionRows()) != 1 {
+			t.Errorf("it became %s of %s", quantityOf(row), row.Customer)
+		}
+	}
+}

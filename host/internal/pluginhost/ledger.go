@@ -5,6 +5,7 @@ package pluginhost
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	distributorv1 "github.com/tallymanhq/tallyman/proto/distributor/v1"
 	"github.com/tallymanhq/tallyman/sdk"
@@ -181,6 +182,9 @@ func canonical(p *distributorv1.Subscription) error {
 		if item.Quantity != nil {
 			if err := canonicalNumber(item.Quantity, "its quantity"); err != nil {
 				return err
+			}
+			if strings.HasPrefix(item.GetQuantity(), "-") {
+				return fmt.Errorf("its quantity %s is below zero", cut(item.GetQuantity(), 40))
 			}
 		}
 		for _, price := range []*distributorv1.Money{item.GetCustomerPrice(), item.GetPartnerCost(), item.GetListPrice()} {
