@@ -6,11 +6,11 @@ package sdk
 
 import "os"
 
-// waitForParent returns when the process pid, which started this one, is gone.
-func waitForParent(pid int) {
+// parentGone gives a function that returns when the process pid, which started this one, is gone.
+func parentGone(pid int) (wait func()) {
 	process, err := os.FindProcess(pid)
 	if err != nil {
-		return // On Windows only a process that runs can be found.
+		return func() {} // On Windows only a process that runs can be found.
 	}
-	_, _ = process.Wait()
+	return func() { _, _ = process.Wait() }
 }

@@ -71,7 +71,7 @@ func serve(d description) {
 	if os.Getenv(wire.EnvDebug) == "1" {
 		allowDebugger(stdio.log)
 	} else {
-		go watchParent(end)
+		watchParent(end)
 		go watchDeadline(end)
 	}
 	plugin.Serve(&plugin.ServeConfig{
@@ -99,14 +99,18 @@ func closeInTime(s *server) {
 	}
 }
 
-// watchParent ends the process when the host is gone.
+// watchParent ends the process when the host is gone. Who the parent is, is seen before the host is told that the plugin is
+// ready: a host that dies at once must not be missed.
 func watchParent(end func(code int, reason string)) {
 	pid, err := strconv.Atoi(os.Getenv(wire.EnvParentPID))
 	if err != nil || pid <= 0 {
 		pid = os.Getppid()
 	}
-	waitForParent(pid)
-	end(exitOrphan, "the host is gone")
+	gone := parentGone(pid)
+	go func() {
+		gone()
+		end(exitOrphan, "the host is gone")
+	}()
 }
 
 // watchDeadline ends the process at the host's deadline, if it has one.

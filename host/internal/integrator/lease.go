@@ -20,17 +20,14 @@ func (i *Integrator) holderOfRun() string { return i.Holder + ", run " + rand.Te
 
 func (i *Integrator) leaseTime() time.Duration { return cmp.Or(i.Lease, time.Minute) }
 
-// leased are the modules whose leases the run needs.
-func (r *run) leased() []store.Module {
-	if r.from.ID != 0 {
-		return []store.Module{r.module, r.from}
-	}
-	return []store.Module{r.module}
-}
-
 // lease takes the leases, all or none. It does not wait for any, so two runs that want the same ones never block each other.
 func (r *run) lease(ctx context.Context) error {
-	for _, module := range r.leased() {
+	// What is renewed beside the run is a copy: the run itself goes on to learn about its module.
+	r.leased = []store.Module{r.module}
+	if r.from.ID != 0 {
+		r.leased = append(r.leased, r.from)
+	}
+	for _, module := range r.leased {
 		if _, err := r.store.AcquireLease(ctx, module, r.holder, string(r.req.Mode), r.leaseTime()); err != nil {
 			return errors.Join(err, r.release(ctx))
 		}
@@ -40,7 +37,7 @@ func (r *run) lease(ctx context.Context) error {
 
 // renew makes the leases last longer.
 func (r *run) renew(ctx context.Context) error {
-	for _, module := range r.leased() {
+	for _, module := range r.leased {
 		if err := r.store.RenewLease(ctx, module.ID, r.holder, r.leaseTime()); err != nil {
 			return fmt.Errorf("keep the lease of %s/%s: %w", r.tenant.Name, module.Name, err)
 		}
@@ -51,7 +48,7 @@ func (r *run) renew(ctx context.Context) error {
 // release gives the leases back, also when ctx is over. One that is somebody else's stays theirs.
 func (r *run) release(ctx context.Context) error {
 	var errs []error
-	for _, module := range r.leased() {
+	for _, module := range r.leased {
 		errs = append(errs, r.store.ReleaseLease(context.WithoutCancel(ctx), module.ID, r.holder))
 	}
 	return errors.Join(errs...)

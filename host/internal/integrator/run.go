@@ -30,6 +30,8 @@ type run struct {
 	started time.Time
 	// holder is the run's name in the lease.
 	holder string
+	// leased are the modules whose leases it has.
+	leased []store.Module
 
 	tenant store.Tenant
 	module store.Module
