@@ -25,5 +25,5 @@ func newSimulator(t *testing.T) *csvsim.Simulator {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	sdktest.Run(t, sdktest.Suite{Plugin: plugin(), Simulator: newSimulator(t)})
+	sdktest.Run(t, sdktest.Suite{Plugin: plugin(), Simulator: newSimulator(t), Large: 40_000}) // A million are tested apart.
 }

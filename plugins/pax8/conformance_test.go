@@ -11,5 +11,5 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	sdktest.Run(t, sdktest.Suite{Plugin: plugin(), Simulator: newSimulator(t, pax8sim.Options{})})
+	sdktest.Run(t, sdktest.Suite{Plugin: plugin(), Simulator: newSimulator(t, pax8sim.Options{}), Large: 40_000}) // A million are tested apart.
 }

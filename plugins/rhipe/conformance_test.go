@@ -16,5 +16,5 @@ func TestConformance(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = sim.Close() }()
-	sdktest.Run(t, sdktest.Suite{Plugin: plugin(), Simulator: sim})
+	sdktest.Run(t, sdktest.Suite{Plugin: plugin(), Simulator: sim, Large: 40_000}) // A million are tested apart.
 }
