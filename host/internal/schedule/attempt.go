@@ -11,16 +11,18 @@ type Outcome int
 const (
 	// Done: it got through, with warnings or held changes perhaps.
 	Done Outcome = iota
-	// Failed: it did not, or the program died over it.
+	// Failed: it did not.
 	Failed
 	// Refused: it failed because the distributor does not accept the credentials.
 	Refused
+	// Died: the program ended before the run did, or it is under way still.
+	Died
 )
 
 // Run is one run of a module.
 type Run struct {
 	Started time.Time
-	// Ended is zero as long as nobody has said how it ended.
+	// Ended means nothing where the run died.
 	Ended   time.Time
 	Outcome Outcome
 	// ByHand: a person asked for it. One that did not get through leaves the scheduled ones as they are.
@@ -39,7 +41,8 @@ type Past struct {
 type Attempt struct {
 	// At is when it is due. Zero: never, as things are.
 	At time.Time
-	// Failures is how many runs in a row have failed.
+	// Failures is how many runs in a row have failed. Those that died are not among them: a host that is restarted often must
+	// not keep a module from its run.
 	Failures int
 	// Repeat: it repeats a run that failed, before its time comes again.
 	Repeat bool
@@ -50,7 +53,8 @@ type Attempt struct {
 
 // Policy says what follows a failure.
 type Policy struct {
-	// Wait comes before the first repeat and doubles each time.
+	// Wait comes before the first repeat and doubles each time. It is also how long after its beginning a run that died is made
+	// anew, however often that happens.
 	Wait time.Duration
 	// Repeats is how often a run is repeated before its time comes again.
 	Repeats int
@@ -78,7 +82,7 @@ func (p Policy) Next(s *Schedule, past Past) Attempt {
 			last, found = run, true
 		}
 		counting = counting && run.Outcome != Done
-		if counting {
+		if counting && run.Outcome != Died {
 			next.Failures++
 		}
 	}
@@ -87,11 +91,17 @@ func (p Policy) Next(s *Schedule, past Past) Attempt {
 		return next
 	}
 	next.At = s.Next(latest(past.Since, last.Started))
-	if next.Failures > 0 && next.Failures <= p.Repeats {
-		repeat := latest(last.Started, last.Ended).Add(p.wait(next.Failures))
-		if next.At.IsZero() || repeat.Before(next.At) {
-			next.At, next.Repeat = repeat, true
-		}
+	var repeat time.Time
+	switch {
+	case last.Outcome == Died:
+		repeat = last.Started.Add(p.Wait)
+	case next.Failures > 0 && next.Failures <= p.Repeats:
+		repeat = latest(last.Started, last.Ended).Add(p.wait(next.Failures))
+	default:
+		return next
+	}
+	if next.At.IsZero() || repeat.Before(next.At) {
+		next.At, next.Repeat = repeat, true
 	}
 	return next
 }

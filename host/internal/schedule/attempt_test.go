@@ -11,7 +11,7 @@ import (
 
 var usual = Policy{Wait: 5 * time.Minute, Repeats: 3, Refusals: 3}
 
-// past reads runs of 1 July 2026, newest first: "02:15 failed", by hand with a star, with the end unknown with a question mark.
+// past reads runs of 1 July 2026, newest first: "02:15 failed", by hand with a star.
 // Each takes a minute.
 func past(t *testing.T, lines ...string) Past {
 	t.Helper()
@@ -23,17 +23,16 @@ func past(t *testing.T, lines ...string) Past {
 			t.Fatal(err)
 		}
 		run := Run{Started: at, Ended: at.Add(time.Minute), ByHand: strings.Contains(how, "*")}
-		switch strings.TrimRight(how, "*?") {
+		switch strings.TrimRight(how, "*") {
 		case "failed":
 			run.Outcome = Failed
 		case "refused":
 			run.Outcome = Refused
+		case "died":
+			run.Outcome, run.Ended = Died, time.Time{}
 		case "done":
 		default:
 			t.Fatalf("what is %q?", line)
-		}
-		if strings.Contains(how, "?") {
-			run.Ended = time.Time{}
 		}
 		p.Runs = append(p.Runs, run)
 	}
@@ -47,14 +46,20 @@ func TestWhatFollowsARun(t *testing.T) {
 		runs []string
 		want string
 	}{
-		"none yet":                              {nil, "1 02:15"},
-		"one that got through":                  {[]string{"02:15 done"}, "2 02:15"},
-		"one that failed":                       {[]string{"02:15 failed"}, "1 02:21 repeat 1"},
-		"two that failed":                       {[]string{"02:21 failed", "02:15 failed"}, "1 02:32 repeat 2"},
-		"three that failed":                     {[]string{"02:32 failed", "02:21 failed", "02:15 failed"}, "1 02:53 repeat 3"},
-		"more than are repeated":                {[]string{"02:53 failed", "02:32 failed", "02:21 failed", "02:15 failed"}, "2 02:15 4"},
-		"a failure long before a success":       {[]string{"02:21 done", "02:15 failed"}, "2 02:15"},
-		"one that died":                         {[]string{"02:15 failed?"}, "1 02:20 repeat 1"},
+		"none yet":                                {nil, "1 02:15"},
+		"one that got through":                    {[]string{"02:15 done"}, "2 02:15"},
+		"one that failed":                         {[]string{"02:15 failed"}, "1 02:21 repeat 1"},
+		"two that failed":                         {[]string{"02:21 failed", "02:15 failed"}, "1 02:32 repeat 2"},
+		"three that failed":                       {[]string{"02:32 failed", "02:21 failed", "02:15 failed"}, "1 02:53 repeat 3"},
+		"more than are repeated":                  {[]string{"02:53 failed", "02:32 failed", "02:21 failed", "02:15 failed"}, "2 02:15 4"},
+		"a failure long before a success":         {[]string{"02:21 done", "02:15 failed"}, "2 02:15"},
+		"one that died":                           {[]string{"02:15 died"}, "1 02:20 repeat"},
+		"many that died":                          {[]string{"02:35 died", "02:30 died", "02:25 died", "02:20 died", "02:15 died"}, "1 02:40 repeat"},
+		"one that died between those that failed": {[]string{"02:31 failed", "02:21 died", "02:15 failed"}, "1 02:42 repeat 2"},
+		"one that died after more failures than are repeated": {
+			[]string{"03:00 died", "02:53 failed", "02:32 failed", "02:21 failed", "02:15 failed"}, "1 03:05 repeat 4",
+		},
+		"one by hand, under way":                {[]string{"02:14 died*"}, "1 02:15"},
 		"one by hand, in time":                  {[]string{"02:20 done*"}, "2 02:15"},
 		"one by hand, before time":              {[]string{"02:10 done*"}, "1 02:15"},
 		"one by hand that failed":               {[]string{"02:10 failed*"}, "1 02:15"},
