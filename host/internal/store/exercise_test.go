@@ -25,6 +25,8 @@ func Exercise(t *testing.T, fresh newDatabase) {
 	for name, test := range map[string]func(t *testing.T, fresh newDatabase){
 		"tenants and modules":      exerciseTenants,
 		"leases":                   exerciseLeases,
+		"schedules":                exerciseSchedules,
+		"last syncs":               exerciseLastSyncs,
 		"runs":                     exerciseRuns,
 		"apply":                    exerciseApply,
 		"constraints":              exerciseConstraints,
