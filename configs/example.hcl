@@ -32,6 +32,16 @@ retention {
   changes = "0s"   # what runs changed, with the runs that did, such as "2555d" (seven years); changes by hand always stay
 }
 
+# How "tallyman serve" runs what is due.
+serve {
+  listen      = ""   # address of /healthz and /readyz, such as "127.0.0.1:8470"; empty: none
+  max_runs    = 4    # runs at once
+  drain       = "1m" # how long runs may go on when it is told to end; then they are cancelled, and made anew at the next start
+  retry_wait  = "5m" # wait before a failed run is repeated; it doubles each time
+  retries     = 4    # repeats before the module's time comes again
+  max_refused = 3    # after so many runs in a row with refused credentials a module is stopped, lest the account be locked
+}
+
 tenant "acme" {            # as many as there are; a name consists of a-z, 0-9 and dashes
   display_name = "Acme IT" # default: none
   time_zone    = "UTC"     # of its schedules, such as "Australia/Sydney"
@@ -102,7 +112,7 @@ tenant "acme" {            # as many as there are; a name consists of a-z, 0-9 a
       allow_empty_listing           = false # believe a complete listing without records, where there were some
     }
 
-    # Not acted on by this version: run "tallyman sync TENANT" daily from cron or a timer instead.
+    # When "tallyman serve" runs the module.
     schedule {
       enabled  = true
       daily_at = "02:15" # in the tenant's time zone; default: never

@@ -90,7 +90,7 @@ func (a *app) configCheck() *cobra.Command {
 			}
 			schemas := a.schemas()
 			told := map[string]bool{}
-			modules, warnings := 0, len(c.Warnings)+a.warn(c.Advice())
+			modules, warnings := 0, len(c.Warnings)
 			var errs []error
 			for _, t := range c.Tenants {
 				for _, m := range t.Modules {

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/tallymanhq/tallyman/host/internal/config"
@@ -47,7 +46,7 @@ func (d *doctor) configuration() bool {
 	if enabled == 0 {
 		d.add(findingWarning, check, "no module is enabled, so nothing is ever run", "Enable one with \"tallyman module enable TENANT/MODULE\".")
 	}
-	for _, w := range append(slices.Clone(c.Warnings), c.Advice()...) {
+	for _, w := range c.Warnings {
 		d.problem(check, w)
 	}
 	for _, path := range c.Files() {

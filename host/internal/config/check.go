@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"net"
 	"regexp"
 	"slices"
 	"strings"
@@ -138,6 +139,10 @@ func (a *attribute) wrongText(text, end string) string {
 				why = ": " + err.Error()
 			}
 			return `must be a cron expression such as "15 2 * * mon-fri"` + why + end
+		}
+	case "address":
+		if _, port, err := net.SplitHostPort(text); text != "" && (err != nil || port == "") {
+			return fmt.Sprintf("must be an address with a port, such as \"127.0.0.1:8470\"%s", end)
 		}
 	case "variables":
 		if !variableForm.MatchString(text) {

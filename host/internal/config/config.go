@@ -29,6 +29,7 @@ type Config struct {
 	Runs     Runs     `koanf:"runs"`
 	// Retention says how long what is over is kept.
 	Retention Retention `koanf:"retention"`
+	Serve     Serve     `koanf:"serve"`
 	// Tenants stand in the order of the files.
 	Tenants []*Tenant `block:"tenant"`
 
@@ -80,6 +81,22 @@ type Retention struct {
 
 // leastRetention keeps a slip of the pen from deleting what is still in use.
 const leastRetention = 30 * day
+
+// Serve says how "tallyman serve" runs what is due.
+type Serve struct {
+	// Listen is the address of /healthz and /readyz: "127.0.0.1:8470". Default none.
+	Listen string `koanf:"listen" check:"address"`
+	// MaxRuns is how many runs are made at once. Default 4.
+	MaxRuns int `koanf:"max_runs" least:"1" most:"1000"`
+	// Drain is how long runs may go on when the program is told to end; then they are cancelled. Default a minute.
+	Drain time.Duration `koanf:"drain" least:"0s"`
+	// RetryWait comes before a failed run is repeated, and doubles each time. Default five minutes.
+	RetryWait time.Duration `koanf:"retry_wait" least:"1s"`
+	// Retries is how often a failed run is repeated before its time comes again. Default 4.
+	Retries int `koanf:"retries" least:"0" most:"20"`
+	// MaxRefused is after how many runs in a row with refused credentials a module is stopped. Default 3.
+	MaxRefused int `koanf:"max_refused" least:"1" most:"20"`
+}
 
 // Tenant is one MSP.
 type Tenant struct {
@@ -174,6 +191,7 @@ func defaults() Config {
 		Log:       Log{Level: "warn"},
 		Runs:      Runs{Lease: time.Minute, Timeout: 2 * time.Hour},
 		Retention: Retention{Runs: 400 * day},
+		Serve:     Serve{MaxRuns: 4, Drain: time.Minute, RetryWait: 5 * time.Minute, Retries: 4, MaxRefused: 3},
 	}
 }
 

@@ -206,6 +206,7 @@ func (c *Config) decode(tenants []*Tenant) error {
 		{"log", &c.Log},
 		{"runs", &c.Runs},
 		{"retention", &c.Retention},
+		{"serve", &c.Serve},
 	} {
 		if err := decodeInto(c.values, part.key, part.to); err != nil {
 			return fmt.Errorf("decode %s: %w", part.key, err)

@@ -418,20 +418,6 @@ func program(t *testing.T) string {
 	return path
 }
 
-func TestAScheduleIsWarnedOfWhenItIsLookedAt(t *testing.T) {
-	t.Parallel()
-	c := mustRead(t, "tenant \"acme\" {\n  module \"rhipe\" {\n    schedule { daily_at = \"02:15\" }\n  }\n  module \"other\" {}\n}\n")
-	advice := c.Advice()
-	if len(advice) != 1 || len(c.Warnings) != 0 {
-		t.Fatalf("the advice is %v, the warnings %v", advice, c.Warnings)
-	}
-	for _, want := range []string{"tallyman.hcl:3:27: warning: schedule is not acted on by this version", `Run "tallyman sync acme" daily`} {
-		if !strings.Contains(advice[0].String(), want) {
-			t.Errorf("the advice lacks %q:\n%s", want, advice[0])
-		}
-	}
-}
-
 func TestWithoutAConfigurationTheFolderIsTold(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)

@@ -18,7 +18,7 @@ const (
 	EntitySubscriptions = "subscriptions"
 )
 
-// Schedule says when the module is to be run by itself. Nothing acts on it yet; see Config.Advice.
+// Schedule says when "tallyman serve" runs the module.
 type Schedule struct {
 	// Enabled is false where the module is to be run by hand only, for a while. Default true.
 	Enabled bool `koanf:"enabled"`
@@ -32,28 +32,6 @@ type Schedule struct {
 	Jitter time.Duration `koanf:"jitter" least:"0s" most:"24h"`
 	// Sync is what is synced: EntityCustomers, EntitySubscriptions. Default both.
 	Sync []string `koanf:"sync" choices:"customers|subscriptions" check:"distinct"`
-}
-
-// Advice gives warnings for somebody who checks the configuration: what is right and does not do what it seems to.
-func (c *Config) Advice() []Problem {
-	var advice []Problem
-	for _, t := range c.Tenants {
-		for _, m := range t.Modules {
-			if !m.Schedule.On() {
-				continue
-			}
-			set := m.key() + ".schedule.daily_at"
-			if m.Schedule.DailyAt == nil {
-				set = m.key() + ".schedule.cron"
-			}
-			p := c.at(c.origins[set], "schedule is not acted on by this version",
-				fmt.Sprintf("Run \"tallyman sync %s\" daily from cron or a timer.", t.Name))
-			p.Warning = true
-			advice = append(advice, p)
-		}
-	}
-	sortProblems(advice)
-	return advice
 }
 
 // On reports whether there is anything to run.

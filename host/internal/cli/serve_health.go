@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// health answers whether the program works.
+type health struct{ server *http.Server }
+
+// aliveFor is how long ago the loop may have looked last. It does so each minute.
+const aliveFor = 5 * time.Minute
+
+// listen answers /healthz and /readyz at an address. None: nobody answers.
+func (v *server) listen(ctx context.Context, address string) (*health, error) {
+	if address == "" {
+		return &health{}, nil
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen at serve.listen: %w", err)
+	}
+	begun := time.Now()
+	mux := http.NewServeMux()
+	mux.Handle("GET /healthz", answer(func(context.Context) error { return v.alive(begun) }))
+	mux.Handle("GET /readyz", answer(func(request context.Context) error {
+		if ctx.Err() != nil {
+			return errors.New("ending")
+		}
+		if _, err := v.store.Leases(request, 0); err != nil {
+			v.log.Warn("not ready", "error", err)
+			return errors.New("the database does not answer; see the log")
+		}
+		return v.alive(begun)
+	}))
+	h := &health{&http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}}
+	go func() {
+		if err := h.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			v.log.Error("/healthz and /readyz are not answered any more", "error", err)
+		}
+	}()
+	v.log.Info("answering /healthz and /readyz", "address", listener.Addr().String())
+	return h, nil
+}
+
+func (h *health) close() {
+	if h.server != nil {
+		_ = h.server.Close()
+	}
+}
+
+// alive reports whether the loop still looks what is due.
+func (v *server) alive(begun time.Time) error {
+	last := v.loop.Beat()
+	if last.Before(begun) {
+		last = begun
+	}
+	if silent := time.Since(last); silent > aliveFor {
+		return fmt.Errorf("nothing was planned for %s", silent.Round(time.Second))
+	}
+	return nil
+}
+
+// answer says ok, or what is wrong with status 503.
+func answer(check func(context.Context) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+		defer cancel()
+		if err := check(ctx); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprintln(w, err)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+}
