@@ -219,21 +219,6 @@ func TestModuleEnableWritesWhatThePluginRequires(t *testing.T) {
 	s.wants(s.run(2, "module", "enable", "acne", "rhipe"), `did you mean "acme"?`)
 }
 
-func TestConfigCheckWarnsOfASchedule(t *testing.T) {
-	t.Parallel()
-	s := newConfig(t, `      client_id     = "x"
-      client_secret = file("secret")`)
-	text, err := os.ReadFile(s.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.write("tallyman.hcl", strings.Replace(string(text), "    settings {", "    schedule { daily_at = \"02:15\" }\n    settings {", 1))
-	s.wants(s.run(0, "config", "check"), "schedule is not acted on by this version", `Run "tallyman sync acme" daily`, "with 1 warning")
-	if out := s.run(0, "module", "list"); strings.Contains(out, "schedule is not") {
-		t.Errorf("another command warns, too:\n%s", out)
-	}
-}
-
 func TestPluginListTellsTheStateInAWord(t *testing.T) {
 	t.Parallel()
 	s := newConfig(t, `      client_id = "x"`)
