@@ -57,6 +57,11 @@ bench: build
 	$(GO) build -o bin/tallyman-bench ./host/cmd/tallyman-bench
 	bin/tallyman-bench -rhipe bin/plugins/tallyman-plugin-rhipe $(BENCHFLAGS)
 
+## bench-scale: what runs of 1,000 tenants cost, on SQLite and on PostgreSQL with one host and with three (half an hour)
+bench-scale: postgres
+	$(GO) build -o bin/tallyman-bench ./host/cmd/tallyman-bench
+	bin/tallyman-bench -scale 100,1000 $(BENCHFLAGS)
+
 ## cover: run all tests and print how much of each package any of them reaches (processes of their own do not count)
 cover: postgres
 	@out=$$($(GO) test -coverpkg=./... -coverprofile=coverage.out ./... 2>&1) || { echo "$$out"; exit 1; }
@@ -119,4 +124,4 @@ check: build lint generated proto-lint proto-breaking race tidy
 clean:
 	rm -rf bin coverage.out
 
-.PHONY: help run bench build postgres test race cover fuzz vet lint fmt tidy generate generated proto-lint proto-breaking proto-baseline check clean
+.PHONY: help run bench bench-scale build postgres test race cover fuzz vet lint fmt tidy generate generated proto-lint proto-breaking proto-baseline check clean

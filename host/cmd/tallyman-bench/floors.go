@@ -249,6 +249,22 @@ func countRows(ctx context.Context, path string) (rowCounts, error) {
 	if err != nil {
 		return nil, err
 	}
+	return countIn(ctx, db)
+}
+
+// countAll counts in a database of either kind.
+func countAll(ctx context.Context, url string) (rowCounts, error) {
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		return countRows(ctx, path)
+	}
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		return nil, err
+	}
+	return countIn(ctx, db)
+}
+
+func countIn(ctx context.Context, db *sql.DB) (rowCounts, error) {
 	defer db.Close() //nolint:errcheck // it was only read
 	counts := rowCounts{}
 	for _, table := range []string{"runs", "customers", "sites", "mappings", "distributor_customers", "subscriptions", "distributor_subscriptions", "changes"} {

@@ -35,6 +35,9 @@ func main() {
 	flag.IntVar(&o.rhipeSize, "rhipe-size", 100_000, "number of subscriptions that the simulator of PRISM serves to it")
 	flag.StringVar(&o.dir, "dir", "", "directory for the databases (default: a temporary one)")
 	flag.IntVar(&o.repeat, "repeat", 3, "how often each step is taken, except for sizes above 200000; the fastest counts")
+	flag.StringVar(&o.scale, "scale", "", "numbers of tenants, such as 100,1000: measure many tenants on SQLite and PostgreSQL instead")
+	flag.IntVar(&o.scaleSize, "scale-subscriptions", 1000, "number of subscriptions of each tenant")
+	flag.IntVar(&o.workers, "scale-workers", 4, "runs at once on each host")
 	step := flag.String("step", "", "take one step and print its result as JSON; used by the program itself")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -58,6 +61,9 @@ type options struct {
 	dir       string
 	repeat    int
 
+	scale              string
+	scaleSize, workers int
+
 	self string
 }
 
@@ -79,6 +85,9 @@ func (o *options) run(ctx context.Context, sizes string) error {
 		return err
 	}
 	fmt.Printf("%s, %s/%s, %d processors. Times in seconds; the ratio is to the floor beside it.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	if o.scale != "" {
+		return o.runScale(ctx, plugin)
+	}
 	starts := []string{plugin}
 	if o.rhipe != "" {
 		starts = append(starts, o.rhipe)
@@ -192,14 +201,18 @@ func (o *options) checked(ctx context.Context, name, database string, args ...st
 }
 
 // step takes one step in a process of its own.
-func (o *options) step(ctx context.Context, name string, args ...string) (result, error) {
+func (o *options) step(ctx context.Context, name string, args ...string) (r result, err error) {
+	return r, o.call(ctx, &r, name, args...)
+}
+
+// call takes a step whose result is of any kind.
+func (o *options) call(ctx context.Context, into any, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, o.self, append([]string{"-step", name}, args...)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return result{}, err
+		return err
 	}
-	var r result
-	return r, json.Unmarshal(out, &r)
+	return json.Unmarshal(out, into)
 }

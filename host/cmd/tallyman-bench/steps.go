@@ -46,11 +46,18 @@ func takeStep(ctx context.Context, name string, args []string) error {
 	if len(args) != 1 {
 		return errors.New("a step takes one argument")
 	}
-	var r result
+	var r any
 	var err error
-	if name == "start" {
+	switch name {
+	case "start":
 		r, err = measureStart(ctx, args[0])
-	} else {
+	case "scale":
+		var s share
+		if err := json.Unmarshal([]byte(args[0]), &s); err != nil {
+			return err
+		}
+		r, err = s.work(ctx)
+	default:
 		var s source
 		if err := json.Unmarshal([]byte(args[0]), &s); err != nil {
 			return err

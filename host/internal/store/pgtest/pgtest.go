@@ -51,19 +51,30 @@ var server struct {
 func URL(tb testing.TB) string {
 	tb.Helper()
 	server.Lock()
-	defer server.Unlock()
-	if server.folder == "" && server.err == nil {
-		server.folder, server.err = start(tb.Context())
-	}
-	if server.err != nil {
-		tb.Fatal(server.err)
-	}
 	server.made++
 	name := fmt.Sprintf("test_%d", server.made)
-	if err := do(tb.Context(), Address(""), "CREATE SCHEMA "+name); err != nil {
-		tb.Fatalf("make a schema for the test: %v", err)
+	server.Unlock()
+	url, err := Schema(tb.Context(), name)
+	if err != nil {
+		tb.Fatal(err)
 	}
-	return Address(name)
+	return url
+}
+
+// Schema makes a schema of the one server, which the first call starts, and gives its URL.
+func Schema(ctx context.Context, name string) (url string, err error) {
+	server.Lock()
+	defer server.Unlock()
+	if server.folder == "" && server.err == nil {
+		server.folder, server.err = start(ctx)
+	}
+	if server.err != nil {
+		return "", server.err
+	}
+	if err := do(ctx, Address(""), "CREATE SCHEMA "+name); err != nil {
+		return "", fmt.Errorf("make the schema %s: %w", name, err)
+	}
+	return Address(name), nil
 }
 
 // Address gives the URL of a schema of the server that is running, whether or not there is such a schema; empty: public.
