@@ -89,7 +89,7 @@ func (o *options) measureScale(ctx context.Context, s scale, plugin string, tena
 		}
 		total, err := o.pass(ctx, share{
 			URL: url, Plugin: plugin, Tenants: tenants, Hosts: s.hosts, Subscriptions: o.scaleSize, Workers: o.workers,
-			Pass: pass.name, Day: pass.day,
+			Step: pass.name, Day: pass.day,
 		})
 		if err != nil {
 			return nil, err

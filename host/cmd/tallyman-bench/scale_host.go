@@ -23,7 +23,7 @@ import (
 
 // share is what one host of several does in a pass: the runs of each Hosts-th tenant.
 type share struct {
-	URL, Plugin, Pass         string
+	URL, Plugin, Step         string
 	Tenants, Subscriptions    int
 	Host, Hosts, Workers, Day int
 }
@@ -107,7 +107,7 @@ func (s share) runs(ctx context.Context, db *store.Store) (runs, changes int, er
 			if err != nil {
 				return fmt.Errorf("tenant-%d: %w", n, err)
 			}
-			step := map[string]string{"first import": "import", "unchanged": "unchanged", "1 % changed": "changed"}[s.Pass]
+			step := map[string]string{"first import": "import", "unchanged": "unchanged", "1 % changed": "changed"}[s.Step]
 			if err := from.check(step, report); err != nil {
 				return fmt.Errorf("tenant-%d: %w", n, err)
 			}
