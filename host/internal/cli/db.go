@@ -52,7 +52,7 @@ func (a *app) dbCommand() *cobra.Command {
 				}, "No migrations.")
 			}),
 		},
-		a.dbBackup(), a.dbRestore(), a.dbPrune(),
+		a.dbBackup(), a.dbRestore(), a.dbCopy(), a.dbPrune(),
 	)
 	return cmd
 }

@@ -45,6 +45,16 @@ type dialect interface {
 	time(t time.Time) any
 	// scanIndex is the hot scan behind Store.ScanIndex.
 	scanIndex(ctx context.Context, read *sql.DB, moduleID int64, fn func(IndexRow)) error
+
+	// tables gives all tables but those that say which schema there is, in an order in which they can be filled.
+	tables(ctx context.Context, db bun.IDB) ([]table, error)
+	// freeze keeps others from writing to the tables until the transaction ends.
+	freeze(ctx context.Context, tx bun.Tx, tables []table) error
+	// load fills a table with the rows that next gives, until it gives nil. conn is the transaction's.
+	load(ctx context.Context, conn *sql.Conn, tx bun.Tx, t table, next func() ([]any, error)) error
+	// lastID gives the last id of a table that was given out, setLastID makes it that.
+	lastID(ctx context.Context, tx bun.Tx, name string) (int64, error)
+	setLastID(ctx context.Context, tx bun.Tx, name string, last int64) error
 }
 
 // copier is a dialect that takes many rows in one stream. The connection has a transaction of its own under way. row gives
