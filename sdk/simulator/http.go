@@ -64,7 +64,7 @@ type Options struct {
 	Handler http.Handler
 	// Settings gives the settings of the plugin, given the simulator's address such as "http://127.0.0.1:41234". Required.
 	Settings func(url string) map[string]any
-	// Faults are the troubles it can play; RESTFaults has those that every REST distributor has.
+	// Faults are the troubles it can play; RESTFaults and PageFaults have those that every REST distributor has.
 	Faults []HTTPFault
 	// Resize gives the API about that many subscriptions; see Simulator.Resize. Nil: that is an error.
 	Resize func(subscriptions int) error

@@ -16,6 +16,8 @@
 //		}),
 //	})
 //
+// Where lists come in pages, PageFaults adds the troubles of those: answer with a Shape of a List.
+//
 // Serve makes a program of it, for "tallyman plugin test --simulator", and Attach is the other end.
 //
 // Write the answers from the distributor's documentation, not from the plugin: a simulator that shares its mistakes with

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/tallymanhq/tallyman/sdk/simulator"
 )
 
 // The sizes of a page. What the largest is, Crayon does not tell.
@@ -22,12 +24,14 @@ type api struct {
 	world  func() *world
 	tokens *tokens
 	// shape makes the pages. Faults put another one here.
-	shape shape
-	seen  func(request string)
+	shape simulator.Shape
+	// bare: lists come without their envelope.
+	bare bool
+	seen func(request string)
 }
 
 // with gives the same API with pages of another shape.
-func (a *api) with(s shape) *api {
+func (a *api) with(s simulator.Shape) http.Handler {
 	other := *a
 	other.shape = s
 	return &other
@@ -84,7 +88,7 @@ func (a *api) read(w http.ResponseWriter, resource string, query url.Values) {
 }
 
 // list answers a page of a list. A parameter that is neither about pages nor played is refused.
-func (a *api) list(w http.ResponseWriter, query url.Values, l list, played ...string) {
+func (a *api) list(w http.ResponseWriter, query url.Values, l simulator.List, played ...string) {
 	for name := range query {
 		if name != "page" && name != "pageSize" && !slices.Contains(played, name) {
 			refuse(w, http.StatusNotImplemented, "NotPlayed", "this simulator does not play the parameter "+name)
@@ -96,7 +100,7 @@ func (a *api) list(w http.ResponseWriter, query url.Values, l list, played ...st
 		refuse(w, http.StatusBadRequest, "BadRequest", "page and pageSize begin with 1")
 		return
 	}
-	a.shape(l, number, min(size, maxSize)).write(w)
+	a.write(w, a.shape(l, number-1, min(size, maxSize)))
 }
 
 func numberOf(text string, unset int) int {

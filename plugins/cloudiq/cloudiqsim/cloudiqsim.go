@@ -18,7 +18,7 @@ import (
 // Options say what the simulator tells. The zero value is generated data: a partner of two organisations with some hundred
 // customer tenants, five subscriptions each, which is several pages of both.
 type Options struct {
-	// Organizations, Tenants and Subscriptions are the elements to list, as JSON. If any is set, nothing is generated.
+	// Organizations, Tenants and Subscriptions are the elements to simulator.List, as JSON. If any is set, nothing is generated.
 	Organizations, Tenants, Subscriptions []string
 	// TenantDetails and SubscriptionDetails are the detailed answers, by id. An id that is not there is answered 404.
 	TenantDetails, SubscriptionDetails map[string]string
@@ -48,7 +48,7 @@ func New(o Options) (*simulator.HTTP, error) {
 		current.Store(fixed(o))
 		resize = nil
 	}
-	a := &api{world: current.Load, tokens: &tokens{}, shape: whole, seen: o.Seen}
+	a := &api{world: current.Load, tokens: &tokens{}, shape: simulator.Whole, seen: o.Seen}
 	return simulator.NewHTTP(simulator.Options{
 		Handler: a, Settings: settings, Faults: faults(a), Resize: resize, Listen: o.Listen,
 	})

@@ -181,7 +181,7 @@ func TestDetailsAgreeWithTheList(t *testing.T) {
 		}
 		for _, name := range []string{"Id", "PublisherSubscriptionId", "Name", "Quantity"} {
 			if details[name] != of[name] {
-				t.Errorf("%s is %v in the list and %v in the details", name, of[name], details[name])
+				t.Errorf("%s is %v in the simulator.List and %v in the details", name, of[name], details[name])
 			}
 		}
 		if details["Pricing"] == nil || listed["Pricing"] != nil {

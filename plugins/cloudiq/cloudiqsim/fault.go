@@ -53,7 +53,7 @@ const (
 	tooMany   = `{"ErrorCode":"429 TooManyRequests","Message":"Too many requests","Parameters":{},"ObjectErrors":[]}`
 )
 
-// organizationFaults are troubles with the list that all others follow from.
+// organizationFaults are troubles with the simulator.List that all others follow from.
 func organizationFaults(a *api) []simulator.HTTPFault {
 	wholly := func(name, help string, class string) simulator.Fault {
 		f := bothEnd(name, help, simulator.Incomplete, class)
@@ -74,9 +74,9 @@ func organizationFaults(a *api) []simulator.HTTPFault {
 		},
 		{
 			Fault: bothEnd("organizations.more", "one organisation more is announced than is listed", simulator.Partly, ""), On: organizationsAsked,
-			Spoil: a.spoil(func(l list, number, size int) page {
-				p := whole(l, number, size)
-				p.total++
+			Spoil: a.spoil(func(l simulator.List, number, size int) simulator.Page {
+				p := simulator.Whole(l, number, size)
+				p.Total++
 				return p
 			}),
 		},

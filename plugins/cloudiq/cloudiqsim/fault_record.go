@@ -33,17 +33,17 @@ func recordFaults(a *api) []simulator.HTTPFault {
 		},
 		{
 			Fault: bothEnd("record.no-object", "the first record is a text", incomplete, ""), On: listsAsked,
-			Spoil: a.spoil(func(l list, number, size int) page {
-				return whole(list{l.len, func(i int) []byte {
+			Spoil: a.spoil(func(l simulator.List, number, size int) simulator.Page {
+				return simulator.Whole(simulator.List{Len: l.Len, At: func(i int) []byte {
 					if i == 0 {
 						return []byte(`"removed"`)
 					}
-					return l.at(i)
+					return l.At(i)
 				}}, number, size)
 			}),
 		},
 		{
-			Fault: bothEnd("record.bare", "a record holds nothing but ids and its list of add-ons", complete, ""), On: listsAsked,
+			Fault: bothEnd("record.bare", "a record holds nothing but ids and its simulator.List of add-ons", complete, ""), On: listsAsked,
 			Spoil: all(func(members map[string]any) {
 				for name := range members {
 					if name != "Id" && name != "CustomerTenant" && name != "Subscriptions" {
@@ -82,7 +82,7 @@ func recordFaults(a *api) []simulator.HTTPFault {
 			}),
 		},
 		{
-			Fault: subscriptionsEnd("price.odd", "no price in the list is a number", complete), On: subscriptionsAsked,
+			Fault: subscriptionsEnd("price.odd", "no price in the simulator.List is a number", complete), On: subscriptionsAsked,
 			Spoil: all(func(members map[string]any) { members["SalesPrice"] = "on request" }),
 		},
 		{
@@ -121,13 +121,13 @@ func everyOne(int) bool { return true }
 func theFirst(i int) bool { return i == 0 }
 
 // editing is the shape of pages whose chosen elements are edited.
-func editing(chosen func(i int) bool, edit func(members map[string]any)) shape {
-	return func(l list, number, size int) page {
-		return whole(list{l.len, func(i int) []byte {
+func editing(chosen func(i int) bool, edit func(members map[string]any)) simulator.Shape {
+	return func(l simulator.List, number, size int) simulator.Page {
+		return simulator.Whole(simulator.List{Len: l.Len, At: func(i int) []byte {
 			if chosen(i) {
-				return edited(l.at(i), edit)
+				return edited(l.At(i), edit)
 			}
-			return l.at(i)
+			return l.At(i)
 		}}, number, size)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/tallymanhq/tallyman/sdk/simulator"
 )
 
 // each is how many subscriptions a customer tenant holds, add-ons not counted.
@@ -31,24 +33,24 @@ func generated(subscriptions int) *world {
 		}
 		return 1
 	}
-	allTenants := list{tenants, func(i int) []byte { return marshal(tenantAt(i, of(i))) }}
-	all := list{subscriptions, func(i int) []byte { return marshal(subscriptionAt(i, of(i/each))) }}
+	allTenants := simulator.List{Len: tenants, At: func(i int) []byte { return marshal(tenantAt(i, of(i))) }}
+	all := simulator.List{Len: subscriptions, At: func(i int) []byte { return marshal(subscriptionAt(i, of(i/each))) }}
 	atCut := min(cut*each, subscriptions)
 	return &world{
-		organizations: list{2, func(i int) []byte { return marshal(organizationAt(i)) }},
-		tenants: func(organization string) list {
+		organizations: simulator.List{Len: 2, At: func(i int) []byte { return marshal(organizationAt(i)) }},
+		tenants: func(organization string) simulator.List {
 			switch organization {
 			case "":
 				return allTenants
 			case strconv.Itoa(firstOrganization):
-				return allTenants.part(0, cut)
+				return allTenants.Part(0, cut)
 			case strconv.Itoa(firstOrganization + 1):
-				return allTenants.part(cut, tenants)
+				return allTenants.Part(cut, tenants)
 			default:
-				return list{}
+				return simulator.List{}
 			}
 		},
-		subscriptions: func(organization, tenant string) list {
+		subscriptions: func(organization, tenant string) simulator.List {
 			from, to := 0, subscriptions
 			switch organization {
 			case "":
@@ -57,13 +59,13 @@ func generated(subscriptions int) *world {
 			case strconv.Itoa(firstOrganization + 1):
 				from = atCut
 			default:
-				return list{}
+				return simulator.List{}
 			}
 			if tenant != "" {
 				i := numberOf(tenant, 0) - firstTenant
 				from, to = max(from, i*each), min(to, (i+1)*each)
 			}
-			return all.part(from, max(from, to))
+			return all.Part(from, max(from, to))
 		},
 		tenant: func(id string) []byte {
 			i := numberOf(id, 0) - firstTenant

@@ -5,26 +5,17 @@ package cloudiqsim
 import (
 	"encoding/json"
 	"strconv"
+
+	"github.com/tallymanhq/tallyman/sdk/simulator"
 )
-
-// list is a list whose elements are made as they are asked for.
-type list struct {
-	len int
-	at  func(i int) []byte
-}
-
-// part gives the elements from one up to another.
-func (l list) part(from, to int) list {
-	return list{to - from, func(i int) []byte { return l.at(from + i) }}
-}
 
 // world is what there is to tell.
 type world struct {
-	organizations list
+	organizations simulator.List
 	// tenants gives those of an organisation; "" gives all.
-	tenants func(organization string) list
+	tenants func(organization string) simulator.List
 	// subscriptions gives those of an organisation and of a customer tenant; "" gives all.
-	subscriptions func(organization, tenant string) list
+	subscriptions func(organization, tenant string) simulator.List
 	// tenant and subscription give details; nil where there are none.
 	tenant, subscription func(id string) []byte
 }
@@ -41,10 +32,10 @@ func fixed(o Options) *world {
 	}
 	return &world{
 		organizations: given(o.Organizations, nil),
-		tenants: func(organization string) list {
+		tenants: func(organization string) simulator.List {
 			return given(o.Tenants, func(e element) bool { return isOf(e.Organization, organization) })
 		},
-		subscriptions: func(organization, tenant string) list {
+		subscriptions: func(organization, tenant string) simulator.List {
 			return given(o.Subscriptions, func(e element) bool {
 				return isOf(e.Organization, organization) && isOf(e.CustomerTenant, tenant)
 			})
@@ -67,7 +58,7 @@ type reference struct {
 func isOf(r reference, want string) bool { return want == "" || r.ID == "" || string(r.ID) == want }
 
 // given gives the elements that a filter lets through. What is no object passes.
-func given(elements []string, pass func(element) bool) list {
+func given(elements []string, pass func(element) bool) simulator.List {
 	var chosen [][]byte
 	for _, text := range elements {
 		var e element
@@ -75,7 +66,7 @@ func given(elements []string, pass func(element) bool) list {
 			chosen = append(chosen, []byte(text))
 		}
 	}
-	return list{len(chosen), func(i int) []byte { return chosen[i] }}
+	return simulator.List{Len: len(chosen), At: func(i int) []byte { return chosen[i] }}
 }
 
 // The flags of a status that there are, and those that are listed if nobody asks for more: the sum that Crayon's file of
@@ -86,15 +77,15 @@ const (
 )
 
 // ofStatus gives the subscriptions with a status that was asked for.
-func ofStatus(l list, statuses string) list {
+func ofStatus(l simulator.List, statuses string) simulator.List {
 	mask := numberOf(statuses, defaultStatus)
 	if mask&everyStatus == everyStatus {
 		return l
 	}
 	var chosen []string
-	for i := range l.len {
+	for i := range l.Len {
 		var e element
-		text := l.at(i)
+		text := l.At(i)
 		if json.Unmarshal(text, &e) != nil {
 			continue
 		}

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/tallymanhq/tallyman/sdk/simulator"
 )
 
 // The sizes of a page, as they are described.
@@ -20,12 +22,12 @@ type api struct {
 	world  func() *world
 	tokens *tokens
 	// shape makes the pages. Faults put another one here.
-	shape shape
+	shape simulator.Shape
 	seen  func(request string)
 }
 
 // with gives the same API with pages of another shape.
-func (a *api) with(s shape) *api {
+func (a *api) with(s simulator.Shape) http.Handler {
 	other := *a
 	other.shape = s
 	return &other
@@ -58,7 +60,7 @@ var orders = map[string]string{"companies": "name", "subscriptions": "createdDat
 
 func (a *api) list(w http.ResponseWriter, r *http.Request, resource string) {
 	query, all := r.URL.Query(), a.world()
-	lists := map[string]list{"companies": all.companies, "subscriptions": all.subscriptions, "products": all.products}
+	lists := map[string]simulator.List{"companies": all.companies, "subscriptions": all.subscriptions, "products": all.products}
 	listed, known := lists[resource]
 	if !known {
 		refuse(w, r, http.StatusNotFound, "There is nothing here")
@@ -86,7 +88,7 @@ func (a *api) list(w http.ResponseWriter, r *http.Request, resource string) {
 		refuse(w, r, http.StatusBadRequest, "page and size are numbers")
 		return
 	}
-	a.shape(listed, number, min(size, maxSize)).write(w)
+	write(w, a.shape(listed, number, min(size, maxSize)))
 }
 
 // whole32 reads a whole number that is not negative.

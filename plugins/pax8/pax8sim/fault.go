@@ -23,7 +23,7 @@ func laterPage(r *http.Request) bool {
 	return listsAsked(r) && number != "" && number != "0"
 }
 
-// ofOneCompany matches the list of what one company holds.
+// ofOneCompany matches the simulator.List of what one company holds.
 func ofOneCompany(r *http.Request) bool {
 	return subscriptionsAsked(r) && r.URL.Query().Has("companyId")
 }

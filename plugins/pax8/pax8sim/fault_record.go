@@ -23,23 +23,23 @@ func recordFaults(a *api) []simulator.HTTPFault {
 		},
 		{
 			Fault: bothEnd("record.no-object", "the first record is a text", incomplete, ""), On: listsAsked,
-			Spoil: a.spoil(func(l list, number, size int) page {
-				return whole(list{l.len, func(i int) []byte {
+			Spoil: a.spoil(func(l simulator.List, number, size int) simulator.Page {
+				return simulator.Whole(simulator.List{Len: l.Len, At: func(i int) []byte {
 					if i == 0 {
 						return []byte(`"removed"`)
 					}
-					return l.at(i)
+					return l.At(i)
 				}}, number, size)
 			}),
 		},
 		{
 			Fault: bothEnd("record.twice", "the second record is the first once more", incomplete, ""), On: listsAsked,
-			Spoil: a.spoil(func(l list, number, size int) page {
-				return whole(list{l.len, func(i int) []byte {
+			Spoil: a.spoil(func(l simulator.List, number, size int) simulator.Page {
+				return simulator.Whole(simulator.List{Len: l.Len, At: func(i int) []byte {
 					if i == 1 {
-						return l.at(0)
+						return l.At(0)
 					}
-					return l.at(i)
+					return l.At(i)
 				}}, number, size)
 			}),
 		},
@@ -92,13 +92,13 @@ func everyOne(int) bool { return true }
 func theFirst(i int) bool { return i == 0 }
 
 // editing is the shape of pages whose chosen elements are edited.
-func editing(chosen func(i int) bool, edit func(members map[string]any)) shape {
-	return func(l list, number, size int) page {
-		return whole(list{l.len, func(i int) []byte {
+func editing(chosen func(i int) bool, edit func(members map[string]any)) simulator.Shape {
+	return func(l simulator.List, number, size int) simulator.Page {
+		return simulator.Whole(simulator.List{Len: l.Len, At: func(i int) []byte {
 			if chosen(i) {
-				return edited(l.at(i), edit)
+				return edited(l.At(i), edit)
 			}
-			return l.at(i)
+			return l.At(i)
 		}}, number, size)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tallymanhq/tallyman/sdk/simulator"
 )
 
 // each is how many subscriptions a company holds.
@@ -17,16 +19,16 @@ const each = 5
 func generated(subscriptions int) *world {
 	companies := (subscriptions + each - 1) / each
 	w := &world{
-		companies:     list{companies, marshalled(company)},
-		subscriptions: list{subscriptions, marshalled(subscription)},
-		products:      list{len(catalogue), marshalled(product)},
+		companies:     simulator.List{Len: companies, At: marshalled(company)},
+		subscriptions: simulator.List{Len: subscriptions, At: marshalled(subscription)},
+		products:      simulator.List{Len: len(catalogue), At: marshalled(product)},
 	}
-	w.held = func(companyID string) (list, bool) {
+	w.held = func(companyID string) (simulator.List, bool) {
 		c, ok := indexOf(companyKind, companyID)
 		if !ok || c >= companies {
-			return list{}, false
+			return simulator.List{}, false
 		}
-		return list{min(each, subscriptions-c*each), func(i int) []byte { return w.subscriptions.at(c*each + i) }}, true
+		return simulator.List{Len: min(each, subscriptions-c*each), At: func(i int) []byte { return w.subscriptions.At(c*each + i) }}, true
 	}
 	return w
 }

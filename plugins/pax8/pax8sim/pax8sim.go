@@ -17,7 +17,7 @@ import (
 // Options say what the simulator lists. The zero value is generated data: a partner with 210 companies, five subscriptions
 // each, which is several pages of both.
 type Options struct {
-	// Companies, Subscriptions and Products are the elements to list, as JSON. If any is set, nothing is generated.
+	// Companies, Subscriptions and Products are the elements to simulator.List, as JSON. If any is set, nothing is generated.
 	Companies, Subscriptions, Products []string
 	// Seen is told every request to the API but those for tokens, as "/v1/companies?page=0". It must be safe for
 	// concurrent use.
@@ -45,7 +45,7 @@ func New(o Options) (*simulator.HTTP, error) {
 		current.Store(fixed(o))
 		resize = nil
 	}
-	a := &api{world: current.Load, tokens: &tokens{}, shape: whole, seen: o.Seen}
+	a := &api{world: current.Load, tokens: &tokens{}, shape: simulator.Whole, seen: o.Seen}
 	return simulator.NewHTTP(simulator.Options{
 		Handler: a, Settings: settings, Faults: faults(a), Resize: resize, Listen: o.Listen,
 	})

@@ -257,7 +257,7 @@ func TestATokenThatIsRevokedNoLongerHolds(t *testing.T) {
 	c.page("/v1/subscriptions?page=1")
 }
 
-// elements are the ids of a list, read page by page until as many came as the first page announces.
+// elements are the ids of a simulator.List, read page by page until as many came as the first page announces.
 func (c *client) elements(path string) (ids []string, total int) {
 	c.t.Helper()
 	for number := range 12 {

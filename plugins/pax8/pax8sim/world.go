@@ -2,29 +2,27 @@
 
 package pax8sim
 
-import "encoding/json"
+import (
+	"encoding/json"
 
-// list is a list of JSON elements, made as they are asked for.
-type list struct {
-	len int
-	at  func(i int) []byte
-}
+	"github.com/tallymanhq/tallyman/sdk/simulator"
+)
 
 // world is what a partner has at Pax8, in the order of creation.
 type world struct {
-	companies, subscriptions, products list
+	companies, subscriptions, products simulator.List
 	// held gives what a company holds; ok is false where there is no such company.
-	held func(companyID string) (subscriptions list, ok bool)
+	held func(companyID string) (subscriptions simulator.List, ok bool)
 }
 
-func listOf(elements []string) list {
-	return list{len(elements), func(i int) []byte { return []byte(elements[i]) }}
+func listOf(elements []string) simulator.List {
+	return simulator.List{Len: len(elements), At: func(i int) []byte { return []byte(elements[i]) }}
 }
 
 // fixed is the world of given elements.
 func fixed(o Options) *world {
 	w := &world{companies: listOf(o.Companies), subscriptions: listOf(o.Subscriptions), products: listOf(o.Products)}
-	w.held = func(companyID string) (list, bool) {
+	w.held = func(companyID string) (simulator.List, bool) {
 		var held []string
 		for _, s := range o.Subscriptions {
 			if textMember(s, "companyId") == companyID {
