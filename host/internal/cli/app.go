@@ -189,9 +189,24 @@ func (a *app) integrator(s *store.Store) *integrator.Integrator {
 			if err != nil {
 				return nil, err
 			}
-			return integrator.FromProcess(p), nil
+			return integrator.FromProcess(p, a.sharing(module.String(), p)...), nil
 		},
 	}
+}
+
+// sharing gives the other modules that use the same account of the distributor.
+func (a *app) sharing(target string, p *pluginhost.Process) []integrator.Module {
+	_, m, err := a.findConfig(target)
+	if err != nil {
+		return nil
+	}
+	var others []integrator.Module
+	for _, other := range a.config.Sharing(m, fieldsOf(p.Description())) {
+		if t, m, err := a.findConfig(other.String()); err == nil {
+			others = append(others, moduleOf(t, m))
+		}
+	}
+	return others
 }
 
 // start launches and configures the plugin of a module.

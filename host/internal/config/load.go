@@ -30,6 +30,7 @@ type loaded struct {
 	origins map[string]Origin
 	environ map[string]string
 	sources []*source
+	sharing sharing
 }
 
 // Find gives the configuration files: those given, or else tallyman.hcl or the folder tallyman.d.
@@ -170,7 +171,7 @@ func load(dir string, names []string, contents [][]byte, environ map[string]stri
 			return nil, err
 		}
 	}
-	c := &Config{Dir: dir, Warnings: l.problems, loaded: &loaded{k, l.origins, environ, l.sources}}
+	c := &Config{Dir: dir, Warnings: l.problems, loaded: &loaded{values: k, origins: l.origins, environ: environ, sources: l.sources}}
 	if err := c.decode(l.tenants); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,26 +19,92 @@ import (
 // each of which it is process 1: whoever finds the name in the lease holds it.
 func (i *Integrator) holderOfRun() string { return i.Holder + ", run " + rand.Text()[:10] }
 
+// leases are the modules whose leases a run has. They are renewed beside it.
+type leases struct {
+	sync.Mutex
+	modules []store.Module
+}
+
+func (l *leases) add(module store.Module) {
+	l.Lock()
+	defer l.Unlock()
+	l.modules = append(l.modules, module)
+}
+
+func (l *leases) all() []store.Module {
+	l.Lock()
+	defer l.Unlock()
+	return slices.Clone(l.modules)
+}
+
 func (i *Integrator) leaseTime() time.Duration { return cmp.Or(i.Lease, time.Minute) }
 
 // lease takes the leases, all or none. It does not wait for any, so two runs that want the same ones never block each other.
 func (r *run) lease(ctx context.Context) error {
 	// What is renewed beside the run is a copy: the run itself goes on to learn about its module.
-	r.leased = []store.Module{r.module}
+	modules := []store.Module{r.module}
 	if r.from.ID != 0 {
-		r.leased = append(r.leased, r.from)
+		modules = append(modules, r.from)
 	}
-	for _, module := range r.leased {
-		if _, err := r.store.AcquireLease(ctx, module, r.holder, string(r.req.Mode), r.leaseTime()); err != nil {
+	for _, module := range modules {
+		if err := r.take(ctx, module, string(r.req.Mode)); err != nil {
 			return errors.Join(err, r.release(ctx))
 		}
 	}
 	return nil
 }
 
+func (r *run) take(ctx context.Context, module store.Module, purpose string) error {
+	_, err := r.store.AcquireLease(ctx, module, r.holder, purpose, r.leaseTime())
+	if err == nil {
+		r.leases.add(module)
+	}
+	return err
+}
+
+// shareWait is how often a run asks whether another one with the same account has ended.
+const shareWait = time.Second
+
+// share waits until no other run uses the distributor's account: the plugin keeps to what the distributor allows in a minute
+// by itself, and two of them would ask twice as much. All runs of an account take the lease of its first module, by name, and
+// wait for no other: none waits for one that waits for it.
+func (r *run) share(ctx context.Context) error {
+	first := r.req.Module
+	for _, m := range r.info.Sharing {
+		if m.String() < first.String() {
+			first = m
+		}
+	}
+	if first.String() == r.req.Module.String() {
+		return nil
+	}
+	tenant, err := r.store.EnsureTenant(ctx, first.Tenant, first.TenantName)
+	if err != nil {
+		return err
+	}
+	module, err := r.store.EnsureModule(ctx, tenant.ID, first.Name, first.Plugin)
+	if err != nil {
+		return err
+	}
+	purpose := fmt.Sprintf("%s of %s, which uses the same account", r.req.Mode, r.req.Module)
+	for {
+		err := r.take(ctx, module, purpose)
+		var held *store.LeaseHeldError
+		if !errors.As(err, &held) {
+			return err
+		}
+		r.progress("open", 0, fmt.Sprintf("waits for a run of the same account: %s is being run by %s", first, held.Lease.Holder))
+		select {
+		case <-time.After(shareWait):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
 // renew makes the leases last longer.
 func (r *run) renew(ctx context.Context) error {
-	for _, module := range r.leased {
+	for _, module := range r.leases.all() {
 		if err := r.store.RenewLease(ctx, module.ID, r.holder, r.leaseTime()); err != nil {
 			return fmt.Errorf("keep the lease of %s/%s: %w", r.tenant.Name, module.Name, err)
 		}
@@ -48,7 +115,7 @@ func (r *run) renew(ctx context.Context) error {
 // release gives the leases back, also when ctx is over. One that is somebody else's stays theirs.
 func (r *run) release(ctx context.Context) error {
 	var errs []error
-	for _, module := range r.leased {
+	for _, module := range r.leases.all() {
 		errs = append(errs, r.store.ReleaseLease(context.WithoutCancel(ctx), module.ID, r.holder))
 	}
 	return errors.Join(errs...)

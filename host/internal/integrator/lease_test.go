@@ -343,3 +343,73 @@ func TestOneIntegratorRunsSeveralModulesAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestRunsOfOneAccountDoNotMeet: a module that uses the same account as another waits until that one's run has ended, and
+// keeps it from beginning meanwhile, on whatever host.
+func TestRunsOfOneAccountDoNotMeet(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.fake.lists([]sdk.Customer{customer("c1", "Contoso")}, sub("u1", "c1", "5"))
+	o := startOther(t, r.url)
+	i := r.later(0)
+	r.fake.info.Sharing = []Module{r.module}
+	waiting, listing := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	r.fake.at = func(_ context.Context, step string) error {
+		if step == "customers" {
+			close(listing)
+			_, err := i.Run(t.Context(), r.request())
+			busyError(t, err)
+			if err != nil && !strings.Contains(err.Error(), "sync of beta/fake, which uses the same account") {
+				t.Errorf("it does not say why: %v", err)
+			}
+		}
+		return nil
+	}
+	req := r.request()
+	req.Module.Tenant = "beta"
+	req.Progress = func(p Progress) {
+		if strings.Contains(p.Text, "same account: acme/fake is being run by other") {
+			once.Do(func() { close(waiting) })
+		}
+	}
+	ended := make(chan error)
+	go func() {
+		_, err := i.Run(t.Context(), req)
+		ended <- err
+	}()
+	<-waiting
+	select {
+	case <-listing:
+		t.Error("it lists while the other run does")
+	default:
+	}
+	if outcome := o.goOn(); outcome != string(Succeeded) {
+		t.Errorf("the other process ended as %q", outcome)
+	}
+	must(t, <-ended)
+	if leases, err := r.Store.Leases(t.Context(), 0); err != nil || len(leases) > 0 {
+		t.Errorf("leases are left: %v, %v", leases, err)
+	}
+}
+
+// TestAWaitForTheAccountEndsWithTheRun: a run that waits for the account of another is cancelled as any other.
+func TestAWaitForTheAccountEndsWithTheRun(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	o := startOther(t, r.url)
+	r.fake.info.Sharing = []Module{r.module}
+	ctx, cancel := context.WithCancel(t.Context())
+	req := r.request()
+	req.Module.Tenant = "beta"
+	req.Progress = func(p Progress) {
+		if p.Text != "" {
+			cancel()
+		}
+	}
+	report, err := r.later(0).Run(ctx, req)
+	if !errors.Is(err, context.Canceled) || report == nil || report.Outcome != Cancelled {
+		t.Errorf("%v, %+v", err, report)
+	}
+	o.goOn()
+}

@@ -30,8 +30,7 @@ type run struct {
 	started time.Time
 	// holder is the run's name in the lease.
 	holder string
-	// leased are the modules whose leases it has.
-	leased []store.Module
+	leases leases
 
 	tenant store.Tenant
 	module store.Module
@@ -131,6 +130,9 @@ func (r *run) connect(ctx context.Context) error {
 			return err
 		}
 		r.module.Distributor = r.info.Distributor
+	}
+	if err := r.share(ctx); err != nil {
+		return err
 	}
 	return r.narrowDown(ctx)
 }

@@ -34,6 +34,8 @@ type Info struct {
 	RefsIgnoreCase bool
 	// AbsenceMeansEnded: a record missing from a complete scope has ended.
 	AbsenceMeansEnded bool
+	// Sharing are other modules that use the same account of the distributor, which counts their requests together.
+	Sharing []Module
 	// Warnings about the plugin itself, such as a binary that was not checked.
 	Warnings []string
 }
@@ -46,16 +48,20 @@ type Listing interface {
 	Close()
 }
 
-// FromProcess makes a running, configured plugin a Source.
-func FromProcess(p *pluginhost.Process) Source { return process{p} }
+// FromProcess makes a running, configured plugin a Source. See Info.Sharing.
+func FromProcess(p *pluginhost.Process, sharing ...Module) Source { return process{p, sharing} }
 
-type process struct{ *pluginhost.Process }
+type process struct {
+	*pluginhost.Process
+	sharing []Module
+}
 
 func (p process) Info() Info {
 	d := p.Description()
 	return Info{
 		Distributor: cmp.Or(d.DisplayName, d.Name), Version: d.Version, SHA256: p.SHA256(),
-		RefsIgnoreCase: d.RefsIgnoreCase(), AbsenceMeansEnded: d.AbsenceMeansEnded(), Warnings: p.Warnings(),
+		RefsIgnoreCase: d.RefsIgnoreCase(), AbsenceMeansEnded: d.AbsenceMeansEnded(),
+		Sharing: p.sharing, Warnings: p.Warnings(),
 	}
 }
 
