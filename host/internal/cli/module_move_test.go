@@ -72,7 +72,8 @@ func TestMovingToAnotherDistributor(t *testing.T) {
 
 	shown := s.run(4, "module", "move", "acme/old", "acme/new")
 	s.wants(shown, "mapping map", "subscription carry", "from old to new", "plan of a move from acme/old: changes pending",
-		"2 to map", "2 to carry over, 2 staying", `"tallyman module move acme/old acme/new --apply" carries over what is shown`)
+		"2 to map", "2 to carry over, 2 staying", `"tallyman module move acme/old acme/new --apply" carries over what is shown`,
+		"stays at acme/old", "is new at acme/new", "Before the next sync of acme/new", "will make new subscriptions beside them", "--same FROM-ID=TO-ID")
 	var plan struct {
 		Report  struct{ From, Outcome string }
 		Changes []struct{ Kind, Reason string }
@@ -105,12 +106,16 @@ func TestMovingToAnotherDistributor(t *testing.T) {
 		t.Errorf("%d subscriptions are those of the new module, want 2", moved)
 	}
 
-	s.wants(s.run(0, "module", "move", "acme/old", "acme/new", "--apply"), "no change")
+	s.wants(s.run(0, "module", "move", "acme/old", "acme/new", "--apply"), "no change",
+		"Nothing is carried over: nothing at acme/new is the same as what acme/old has")
 	s.wants(s.run(0, "plan", "acme/old"), "no change", "2 carried over before")
 	s.wants(s.run(4, "plan", "acme/new"), "quantity: 25 -> 26", "Somebody Else", "1 to create, 1 to update")
 	s.run(0, "sync", "acme")
 	s.wants(s.run(0, "plan", "acme/new"), "no change")
 	s.wants(s.run(0, "plan", "acme/old"), "no change")
+	if out := s.run(0, "module", "move", "acme/old", "acme/new"); strings.Contains(out, "is new at") {
+		t.Errorf("what has a record of its own is called new:\n%s", out)
+	}
 }
 
 func TestAMoveThatIsAmbiguousIsLeftToAPerson(t *testing.T) {

@@ -44,6 +44,7 @@ var countNames = []struct {
 		{integrator.CountLeftActive, "ended but left active"},
 		{integrator.CountCarried, "carried over"},
 		{integrator.CountSubscriptionsStay, "staying"},
+		{integrator.CountSubscriptionsNew, "new there"},
 		{integrator.CountElsewhere, "carried over before"},
 	}},
 	{"changes", []struct{ name, text string }{{integrator.CountHeld, "held"}, {integrator.CountLeft, "left to you"}}},
@@ -110,12 +111,8 @@ func (a *app) printReport(r *integrator.Report) {
 		paragraph(w, "  -> ", fmt.Sprintf(
 			"See what is held with \"tallyman runs show %d\"; then \"tallyman approve %d\" or \"tallyman reject %d\".", r.Run, r.Run, r.Run))
 	}
-	if r.From != "" && r.Mode == integrator.Plan && r.Counts[integrator.CountApplied] > 0 {
-		next := fmt.Sprintf("\"tallyman module move %s %s --apply\" carries over what is shown.", r.From, r.Module)
-		if len(r.Left) > 0 {
-			next += fmt.Sprintf(" What is left to you can be decided then: customers that are new at %s are known after it.", r.Module)
-		}
-		paragraph(w, "  -> ", next)
+	if r.From != "" {
+		printMove(w, r)
 	}
 	if n := r.Counts[integrator.CountLeftActive]; n > 0 {
 		paragraph(w, "  -> ", fmt.Sprintf("%s ended at the distributor and left active: deactivate_missing is off in the module's block \"subscriptions\".",

@@ -95,8 +95,29 @@ func (r *run) proposeMove(ctx context.Context) (*move, error) {
 	r.count(CountLeft, len(m.proposal.Left))
 	r.count(CountWaiting, m.proposal.Waiting)
 	r.count(CountCustomersStay, m.proposal.CustomersStay)
-	r.count(CountSubscriptionsStay, m.proposal.SubscriptionsStay)
+	r.count(CountSubscriptionsStay, len(m.proposal.Stay))
+	r.count(CountSubscriptionsNew, len(m.proposal.New))
+	r.noteApart(m.proposal.Stay, m.proposal.New)
 	return m, r.noteSource(ctx)
+}
+
+// noteApart names what is found on one side only, where both sides have such: some of it may be the same, and the target's
+// next sync makes records of its own.
+func (r *run) noteApart(stay, fresh []*moving.Subscription) {
+	const most = 10
+	if len(stay) == 0 || len(fresh) == 0 {
+		return
+	}
+	name := func(list []*moving.Subscription, text string) {
+		for _, s := range list[:min(len(list), most)] {
+			r.details.note(text, s.Name, s.Ref)
+		}
+		if left := len(list) - most; left > 0 {
+			r.details.NotesLeft += left
+		}
+	}
+	name(stay, "%q (%s) stays at "+r.details.From+".")
+	name(fresh, "%q (%s) is new at "+r.req.Module.String()+".")
 }
 
 // noteElsewhere warns about what this distributor still lists, and what has ended at the module that it was carried over to:

@@ -154,7 +154,7 @@ func TestAMoveKeepsIDsAndShowsTheTarget(t *testing.T) {
 	}
 	before := m.holds()
 	report := m.sync(m.moves(), shown)
-	m.wants(report, Succeeded, map[string]int{CountCarried: 3, CountCustomersMapped: 3, CountSubscriptionsStay: 1, CountLeft: 0})
+	m.wants(report, Succeeded, map[string]int{CountCarried: 3, CountCustomersMapped: 3, CountSubscriptionsStay: 1, CountSubscriptionsNew: 1, CountLeft: 0})
 	m.wantsMade(wanted...)
 	if diff := cmp.Diff(before, m.holds()); diff != "" || len(m.mappingRowsOf(m.new)) > 0 {
 		t.Errorf("a move that was only shown changed something:\n%s", diff)

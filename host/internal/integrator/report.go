@@ -47,6 +47,7 @@ const (
 	CountElsewhere           = "subscriptions_elsewhere"
 	CountCarried             = "subscriptions_carried"
 	CountSubscriptionsStay   = "subscriptions_stay"
+	CountSubscriptionsNew    = "subscriptions_new"
 	CountCustomersStay       = "customers_stay"
 	CountLeft                = "left_to_a_person"
 	CountHeld                = "changes_held"

@@ -101,8 +101,11 @@ type Proposal struct {
 	// Waiting counts the target's subscriptions that are the same as one of the source's, whose customer is left to a
 	// person.
 	Waiting int
-	// CustomersStay and SubscriptionsStay count what lives at the source and has no counterpart.
-	CustomersStay, SubscriptionsStay int
+	// CustomersStay counts the source's customers that live and have no counterpart.
+	CustomersStay int
+	// Stay are the source's subscriptions that live, with a record of ours, and have no counterpart; New are the target's
+	// that live, without a record of ours, and have none.
+	Stay, New []*Subscription
 }
 
 // Decision is a person's word that two subscriptions are the same, by their ids at the distributors.

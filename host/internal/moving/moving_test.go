@@ -75,6 +75,36 @@ type outcome struct {
 	Waiting               int
 }
 
+// TestWhatIsOnOneSideOnly: it is told apart from what is carried over, left to a person or over.
+func TestWhatIsOnOneSideOnly(t *testing.T) {
+	t.Parallel()
+	source := Side{
+		Module: "acme/old", Complete: true, Customers: customers(Customer{ID: 1, Key: "c", Ref: "c", Name: "Contoso", CustomerID: 7}),
+		Subscriptions: subs(
+			Subscription{ID: 1, Key: "a", Ref: "a", CustomerKey: "c", RecordID: 11, CustomerID: 7, Name: "Mail"},
+			Subscription{ID: 2, Key: "b", Ref: "b", CustomerKey: "c", RecordID: 12, CustomerID: 7, Name: "Backup"},
+			Subscription{ID: 3, Key: "e", Ref: "e", CustomerKey: "c", RecordID: 13, CustomerID: 7, Name: "Ended", Ended: true},
+			Subscription{ID: 4, Key: "w", Ref: "w", CustomerKey: "c", Name: "Without a record"},
+		),
+	}
+	target := Side{
+		Module: "acme/new", Complete: true, Customers: customers(Customer{Key: "k", Ref: "k", Name: "Contoso"}),
+		Subscriptions: subs(
+			Subscription{Key: "x", Ref: "x", CustomerKey: "k", Name: "Mail"},
+			Subscription{Key: "y", Ref: "y", CustomerKey: "k", Name: "Azure plan"},
+			Subscription{Key: "z", Ref: "z", CustomerKey: "k", Name: "Over", Ended: true},
+			Subscription{ID: 9, Key: "v", Ref: "v", CustomerKey: "k", RecordID: 21, CustomerID: 7, Name: "Has a record"},
+		),
+	}
+	p, err := Propose(&source, &target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Stay) != 1 || p.Stay[0].Ref != "b" || len(p.New) != 1 || p.New[0].Ref != "y" || len(p.Subscriptions) != 1 {
+		t.Errorf("%d carried, stay %v, new %v", len(p.Subscriptions), p.Stay, p.New)
+	}
+}
+
 func propose(t *testing.T, source, target Side, decided ...Decision) outcome {
 	t.Helper()
 	source.Module, target.Module = "acme/old", "acme/new"

@@ -19,7 +19,12 @@ func (p *proposing) subscriptions() error {
 	m.byNames()
 	for i := range p.source.Subscriptions {
 		if s := &p.source.Subscriptions[i]; s.RecordID != 0 && !s.Ended && !m.usedSource[i] {
-			p.SubscriptionsStay++
+			p.Stay = append(p.Stay, s)
+		}
+	}
+	for i := range p.target.Subscriptions {
+		if t := &p.target.Subscriptions[i]; t.RecordID == 0 && !t.Ended && !m.usedTarget[i] {
+			p.New = append(p.New, t)
 		}
 	}
 	return nil
