@@ -82,16 +82,18 @@ func (s *Store) failedBackup(ctx context.Context, op, path string, err error) er
 	return problem
 }
 
-// freeLeases takes the leases out of a backup: whoever held them does not hold them in what is restored. It makes sure that
-// the backup can be used, too.
+// freeLeases takes out of a backup what was true for its moment only: leases, hosts, and runs that somebody asked for. Pauses
+// stay. It makes sure that the backup can be used, too.
 func freeLeases(ctx context.Context, path string) (err error) {
 	s, err := Open(ctx, Options{URL: "sqlite:" + path, NoCreate: true, ForMigration: true})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if _, err := s.write.NewDelete().Model((*Lease)(nil)).Where("module_id > 0").Exec(ctx); err != nil {
-		return s.fail(ctx, "free the leases in the backup", err)
+	for _, model := range []any{(*Lease)(nil), (*Wish)(nil), (*Host)(nil)} {
+		if _, err := s.write.NewDelete().Model(model).Where("1 = 1").Exec(ctx); err != nil {
+			return s.fail(ctx, "free the leases in the backup", err)
+		}
 	}
 	return s.Check(ctx)
 }

@@ -240,6 +240,8 @@ type Run struct {
 	ApprovesRunID         *int64          `json:"approves_run_id,omitempty"`
 	StartedAt             time.Time       `json:"started_at"`
 	FinishedAt            *time.Time      `json:"finished_at,omitempty"`
+	// WishID is the wish that the run fulfils, if any. It is not kept: the wish goes with the end of the run.
+	WishID int64 `bun:"-" json:"-"`
 }
 
 // Change is one change of a run, made or held, or one made by hand.

@@ -12,9 +12,13 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// StartRun writes a run that begins and fills in its id.
+// StartRun writes a run that begins and fills in its id. It gives ErrWishGone, and writes none, if the wish it is to fulfil is
+// there no more.
 func (s *Store) StartRun(ctx context.Context, run *Run) error {
 	return s.change(ctx, "record the start of the run", func(ctx context.Context, tx bun.Tx) error {
+		if err := s.beginWish(ctx, tx, run); err != nil {
+			return err
+		}
 		s.tidyRun(run)
 		_, err := tx.NewInsert().Model(run).ExcludeColumn("id").Returning("id").Exec(ctx)
 		return err
@@ -32,7 +36,10 @@ func (s *Store) finishRun(ctx context.Context, tx bun.Tx, run *Run) error {
 	s.tidyRun(run)
 	result, err := tx.NewUpdate().Model(run).ExcludeColumn("id", "tenant_id", "module_id", "started_at").
 		WherePK().Where("tenant_id = ?", run.TenantID).Where("module_id = ?", run.ModuleID).Exec(ctx)
-	return oneRow(result, err, fmt.Sprintf("run %d", run.ID))
+	if err := oneRow(result, err, fmt.Sprintf("run %d", run.ID)); err != nil {
+		return err
+	}
+	return s.endWish(ctx, tx, run)
 }
 
 // tidyRun makes a run fit to be stored.
