@@ -179,7 +179,7 @@ func (w *writer) nobodyElseCreated(ctx context.Context, steps []*customerStep) e
 		for _, step := range steps {
 			if c.Name == step.create.name {
 				return &Problem{
-					Code:    "run.customer_created_meanwhile",
+					Code:    codeCreatedMeanwhile,
 					Message: fmt.Sprintf("customer %q (#%d) was created by somebody else while this run was about to create it", c.Name, c.ID),
 					Hint:    "Nothing was changed. Run it again, and it is mapped to that customer.",
 				}

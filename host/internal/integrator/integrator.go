@@ -90,8 +90,13 @@ type Request struct {
 	Entities Entities
 	// Customers narrows the run to these customers of ours. Empty: all.
 	Customers []int64
-	// Trigger is what asked for the run: command, approve, schedule. Who is the person or service behind it.
+	// Trigger is what asked for the run: command, approve, schedule, queue. Who is the person or service behind it.
 	Trigger, Who string
+	// Wish is what is fulfilled by the run, and gone with its end unless it is cancelled. Zero: none.
+	Wish int64
+	// Confirm is asked, once nobody else can run the module, whether the run is still wanted; its error is why not, and no run
+	// is made. Optional.
+	Confirm func(context.Context) error
 	// Approve is a run whose held changes are let through where they are still true. Zero: none. If that run was narrowed,
 	// so is this one.
 	Approve int64

@@ -80,11 +80,17 @@ func (i *Integrator) open(ctx context.Context, req Request) (*run, error) {
 	if err = r.lease(ctx); err != nil {
 		return nil, err
 	}
+	if req.Confirm != nil {
+		if err = req.Confirm(ctx); err != nil {
+			return nil, errors.Join(err, r.release(ctx))
+		}
+	}
 	r.record = store.Run{
 		TenantID: r.tenant.ID, ModuleID: r.module.ID, Mode: string(req.Mode),
 		Trigger: cmp.Or(req.Trigger, "command"), Who: req.Who, Entities: req.Entities.String(),
 		Customers: joinIDs(req.Customers), Holder: r.holder, StartedAt: r.started,
 	}
+	r.record.WishID = req.Wish
 	if req.Approve != 0 {
 		r.record.ApprovesRunID = &req.Approve
 	}
