@@ -34,12 +34,13 @@ retention {
 
 # How "tallyman serve" runs what is due.
 serve {
-  listen      = ""   # address of /healthz and /readyz, such as "127.0.0.1:8470"; empty: none
-  max_runs    = 4    # runs at once
-  drain       = "1m" # how long runs may go on when it is told to end; then they are cancelled, and made anew at the next start
-  retry_wait  = "5m" # wait before a failed run is repeated; it doubles each time
-  retries     = 4    # repeats before the module's time comes again
-  max_refused = 3    # after so many runs in a row with refused credentials a module is stopped, lest the account be locked
+  listen                   = ""   # address of /healthz and /readyz, such as "127.0.0.1:8470"; empty: none
+  max_runs                 = 4    # runs at once; those of one tenant are made one after another
+  max_runs_per_distributor = 2    # how many of them with one distributor, so that a slow one leaves room for the others
+  drain                    = "1m" # how long runs may go on when it is told to end; then they are cancelled, and made anew at the next start
+  retry_wait               = "5m" # wait before a failed run is repeated; it doubles each time
+  retries                  = 4    # repeats before the module's time comes again
+  max_refused              = 3    # after so many runs in a row with refused credentials a module is stopped, lest the account be locked
 }
 
 tenant "acme" {            # as many as there are; a name consists of a-z, 0-9 and dashes

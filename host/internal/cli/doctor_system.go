@@ -134,6 +134,7 @@ func (d *doctor) rows(ctx context.Context) {
 		d.wrong("database", err)
 		return
 	}
+	d.schedules(ctx, s)
 	for _, lease := range leases {
 		d.ok("database", "%s is being run by %s since %s", names[lease.ModuleID], lease.Holder, when(lease.AcquiredAt))
 	}

@@ -104,7 +104,7 @@ func (a *app) root() *cobra.Command {
 	flags.StringArrayVar(&a.set, "set", nil, "set `KEY=VALUE`, keys as in \"tallyman config show\"")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		a.testCommand(), a.planCommand(), a.syncCommand(), a.serveCommand(), a.approveCommand(), a.rejectCommand(),
+		a.testCommand(), a.planCommand(), a.syncCommand(), a.serveCommand(), a.pauseCommand(), a.resumeCommand(), a.approveCommand(), a.rejectCommand(),
 		a.statusCommand(), a.doctorCommand(),
 		a.mappingsCommand(), a.customersCommand(), a.subscriptionsCommand(), a.runsCommand(), a.changesCommand(),
 		a.tenantCommand(), a.moduleCommand(), a.pluginCommand(), a.configCommand(), a.dbCommand(), a.versionCommand(),

@@ -90,17 +90,22 @@ func (a *app) planCommand() *cobra.Command {
 func (a *app) syncCommand() *cobra.Command {
 	var f runFlags
 	var all allFlags
+	var queue bool
 	cmd := &cobra.Command{
-		Use: "sync [TENANT[/MODULE]]", Short: "Import customers and subscriptions and keep them right", Args: all.args,
+		Use: "sync [TENANT[/MODULE]]", Args: targetArgs(&all.all),
+		Short: "Import customers and subscriptions and keep them right",
 		Long: "Import customers and subscriptions and keep them right.\n\n" +
 			"Exit codes: 0 done, also with warnings; 1 failed; 2 wrong usage or configuration; 3 the distributor\n" +
 			"cannot be reached; 4 something is held and waits for you. --json tells the outcome of each run:\n" +
 			"a module's run is an object, those of a tenant or of --all are {\"runs\": [...]}.\n\n" +
 			"--all is the form for cron and timers: every enabled module of every tenant, a few tenants at a time,\n" +
 			"a line for each module. One that fails leaves the others untouched; the exit code is that of the worst.\n" +
-			"configs/systemd has a service and a timer for it.",
+			"configs/systemd has a service and a timer for it. What is paused is left out.\n\n" +
+			"--queue runs nothing here: the next free \"tallyman serve\" on any host does, within a few seconds, and records\n" +
+			"who asked for it.",
 		Example: "  tallyman sync acme/rhipe\n  tallyman sync acme --only subscriptions\n" +
-			"  tallyman sync acme/rhipe --override deactivations\n  tallyman sync --all",
+			"  tallyman sync acme/rhipe --override deactivations\n  tallyman sync --all\n" +
+			"  tallyman sync acme/rhipe --queue",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := f.options(integrator.Sync)
 			if err != nil {
@@ -108,6 +113,16 @@ func (a *app) syncCommand() *cobra.Command {
 			}
 			if err := all.check(cmd, o); err != nil {
 				return err
+			}
+			if queue {
+				if err := checkQueue(cmd, o); err != nil {
+					return err
+				}
+				modules, err := a.meantToRun(argument(args))
+				if err != nil {
+					return err
+				}
+				return a.queue(cmd.Context(), modules, o)
 			}
 			if all.all {
 				return a.syncAll(cmd.Context(), o, all.atOnce)
@@ -117,6 +132,7 @@ func (a *app) syncCommand() *cobra.Command {
 	}
 	f.add(cmd)
 	all.add(cmd)
+	cmd.Flags().BoolVar(&queue, "queue", false, "let the next free \"tallyman serve\" run it, on any host")
 	return cmd
 }
 
@@ -131,6 +147,11 @@ func (a *app) runModules(ctx context.Context, target string, o runOptions) error
 		return err
 	}
 	defer s.Close() //nolint:errcheck // everything was written or rolled back
+	if o.mode == integrator.Sync {
+		if err := a.warnPaused(ctx, s, modules); err != nil {
+			return err
+		}
+	}
 	worst := exitDone
 	var failures []error
 	o.emit = func(v any) { _ = a.printJSON(v) }
@@ -154,6 +175,18 @@ func (a *app) runModules(ctx context.Context, target string, o runOptions) error
 		return nil
 	}
 	return shownError{errors.Join(append(failures, errors.New("not everything is as it should be"))...), worst}
+}
+
+// warnPaused says which of the modules are paused. A person who asks for their run gets it all the same.
+func (a *app) warnPaused(ctx context.Context, s *store.Store, modules []integrator.Module) error {
+	paused, err := readPauses(ctx, s)
+	for _, m := range modules {
+		if p := paused.of(m.String()); p != nil {
+			zone, _ := a.zoneOf(m.String())
+			a.say("Warning: ", fmt.Sprintf("%s is paused %s. It is run, since you ask for it.", m, p.text(zone)))
+		}
+	}
+	return err
 }
 
 // worse gives the exit code that says more.

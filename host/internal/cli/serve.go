@@ -24,7 +24,10 @@ func (a *app) serveCommand() *cobra.Command {
 			"Set a schedule in the module's block: schedule { daily_at = \"02:15\" }. A time that was missed, because the\n" +
 			"program was not running, is made up for once. A run that fails is repeated after serve.retry_wait, which\n" +
 			"doubles each time; a module whose credentials are refused serve.max_refused times in a row is stopped until\n" +
-			"\"tallyman sync\" gets through by hand.\n\n" +
+			"\"tallyman sync\" gets through by hand. serve.max_runs says how many runs are made at once; those of one\n" +
+			"tenant are made one after another, and after each it is the others' turn.\n\n" +
+			"Any number of hosts may serve one database: a module is run by one of them. \"tallyman sync --queue\" asks\n" +
+			"for a run of one of them, \"tallyman pause\" keeps all of them from it.\n\n" +
 			"SIGHUP, or a change of the configuration's files, reads the configuration anew; one that is wrong is refused\n" +
 			"and the old one stays. SIGTERM or Ctrl-C starts no more runs and waits serve.drain for those under way; what\n" +
 			"takes longer is cancelled and made anew at the next start. Nothing half done is kept.\n\n" +
@@ -72,6 +75,7 @@ func (a *app) serve(ctx context.Context) error {
 	// The watch ends before the loop has drained: a configuration read meanwhile would come too late.
 	var watching sync.WaitGroup
 	watching.Go(func() { v.watch(ctx) })
+	watching.Go(func() { v.present(ctx) })
 	v.loop.Serve(ctx)
 	watching.Wait()
 	log.Info("ended")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tallymanhq/tallyman/host/internal/config"
@@ -31,70 +32,90 @@ type planned struct {
 	module   integrator.Module
 	entities integrator.Entities
 	id       int64
+	// schedule is nil where the module is run when somebody asks for it only; it has been so since a time.
+	schedule *schedule.Schedule
 	since    time.Time
+	policy   schedule.Policy
 }
 
 // take makes the configuration of a the one that counts.
 func (v *server) take(ctx context.Context, a *app) error {
-	modules, schedules, err := v.modules(ctx, a)
+	serve := a.config.Serve
+	plan := schedule.Plan{
+		Policy: policyOf(serve), Limit: serve.MaxRuns, PerDistributor: serve.MaxRunsPerDistributor, Drain: serve.Drain,
+	}
+	modules, err := v.modules(ctx, a, plan.Policy)
 	if err != nil {
 		return err
 	}
-	serve := a.config.Serve
-	plan := schedule.Plan{
-		Policy: schedule.Policy{Wait: serve.RetryWait, Repeats: serve.Retries, Refusals: serve.MaxRefused},
-		Limit:  serve.MaxRuns, Drain: serve.Drain,
-	}
-	for i, m := range modules {
+	plan.Orders = v.orders(modules)
+	scheduledModules := 0
+	for _, m := range modules {
+		distributor, _, _ := strings.Cut(m.module.Plugin, "@")
 		plan.Entries = append(plan.Entries, schedule.Entry{
-			Name: m.module.String(), Schedule: schedules[i], Past: m.past, Run: m.run,
+			Name: m.module.String(), Tenant: m.module.Tenant, Distributor: distributor, Schedule: m.schedule, Past: m.past, Run: m.run,
 		})
-		v.log.Debug("scheduled", "module", m.module.String(), "schedule", schedules[i].String(), "next", schedules[i].Next(time.Now()))
+		if m.schedule != nil {
+			scheduledModules++
+			v.log.Debug("scheduled", "module", m.module.String(), "schedule", m.schedule.String(), "next", m.schedule.Next(time.Now()))
+		}
 	}
-	if len(modules) == 0 {
-		v.log.Warn("no module has a schedule, so nothing is run", "hint", "Write schedule { daily_at = \"02:15\" } into a module's block.")
+	if scheduledModules == 0 {
+		v.log.Warn("no module has a schedule, so nothing is run but what is asked for with \"tallyman sync --queue\"",
+			"hint", "Write schedule { daily_at = \"02:15\" } into a module's block.")
 	} else {
-		v.log.Info("serving", "scheduled_modules", len(modules), "runs_at_once", serve.MaxRuns)
+		v.log.Info("serving", "scheduled_modules", scheduledModules, "runs_at_once", serve.MaxRuns)
 	}
 	v.current = a
 	v.loop.Set(plan)
 	return nil
 }
 
-// modules gives the modules with a schedule, and keeps the schedules in the database.
-func (v *server) modules(ctx context.Context, a *app) ([]*planned, []*schedule.Schedule, error) {
+// policyOf gives what follows a failure.
+func policyOf(serve config.Serve) schedule.Policy {
+	return schedule.Policy{Wait: serve.RetryWait, Repeats: serve.Retries, Refusals: serve.MaxRefused}
+}
+
+// modules gives the enabled modules, and keeps their schedules in the database.
+func (v *server) modules(ctx context.Context, a *app, policy schedule.Policy) ([]*planned, error) {
 	var modules []*planned
-	var schedules []*schedule.Schedule
 	var rows []store.Schedule
 	for _, t := range a.config.Tenants {
 		for _, m := range t.Modules {
+			if !m.On() {
+				continue
+			}
 			when, err := t.When(m)
 			if err != nil {
-				return nil, nil, err
-			}
-			if when == nil {
-				continue
+				return nil, err
 			}
 			tenant, err := v.store.EnsureTenant(ctx, t.Name, t.DisplayName)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 			module, err := v.store.EnsureModule(ctx, tenant.ID, m.Name, m.Plugin)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
-			p := &planned{app: a, store: v.store, module: moduleOf(t, m), id: module.ID, entities: entitiesOf(m.Schedule.Sync)}
-			modules, schedules = append(modules, p), append(schedules, when)
-			rows = append(rows, store.Schedule{
-				ModuleID: module.ID, TenantID: tenant.ID, Spec: when.String() + ", " + p.entities.String(),
-			})
+			p := &planned{
+				app: a, store: v.store, module: moduleOf(t, m), id: module.ID, entities: entitiesOf(m.Schedule.Sync), schedule: when, policy: policy,
+			}
+			modules = append(modules, p)
+			if when != nil {
+				rows = append(rows, store.Schedule{ModuleID: module.ID, TenantID: tenant.ID, Spec: specOf(when, p.entities)})
+			}
 		}
 	}
 	kept, err := v.store.KeepSchedules(ctx, rows)
 	for _, p := range modules {
 		p.since = kept[p.id].Since
 	}
-	return modules, schedules, err
+	return modules, err
+}
+
+// specOf gives a schedule in words, with what it syncs.
+func specOf(when *schedule.Schedule, entities integrator.Entities) string {
+	return when.String() + ", " + entities.String()
 }
 
 func entitiesOf(names []string) integrator.Entities {
@@ -106,8 +127,12 @@ func entitiesOf(names []string) integrator.Entities {
 
 // past tells what the database knows of the module's runs.
 func (p *planned) past(ctx context.Context) (schedule.Past, error) {
-	past := schedule.Past{Since: p.since}
-	runs, err := p.store.LastSyncs(ctx, p.id, p.entities.String(), lastRuns)
+	return pastOf(ctx, p.store, p.id, p.entities, p.since)
+}
+
+func pastOf(ctx context.Context, s *store.Store, moduleID int64, entities integrator.Entities, since time.Time) (schedule.Past, error) {
+	past := schedule.Past{Since: since}
+	runs, err := s.LastSyncs(ctx, moduleID, entities.String(), lastRuns)
 	for _, run := range runs {
 		r := schedule.Run{Started: run.StartedAt, ByHand: run.Trigger != scheduled}
 		if run.FinishedAt != nil {
@@ -126,11 +151,15 @@ func (p *planned) past(ctx context.Context) (schedule.Past, error) {
 	return past, err
 }
 
-// run makes one run and tells the log how it ended.
-func (p *planned) run(ctx context.Context) error {
-	report, err := p.integrator(p.store).Run(ctx, integrator.Request{
-		Module: p.module, Mode: integrator.Sync, Entities: p.entities, Trigger: scheduled, Who: "tallyman serve",
-	})
+// run makes one run and tells the log how it ended. The wish is nil unless somebody asked for it.
+func (p *planned) run(ctx context.Context, wish *schedule.Wish) error {
+	req := integrator.Request{
+		Module: p.module, Mode: integrator.Sync, Entities: p.entities, Trigger: scheduled, Who: "tallyman serve", Confirm: p.confirm(wish != nil),
+	}
+	if wish != nil {
+		req.Trigger, req.Who, req.Wish, req.Entities = queued, wish.Who, wish.ID, entitiesOf(strings.Split(wish.Entities, ","))
+	}
+	report, err := p.integrator(p.store).RunUnattended(ctx, req)
 	var held *store.LeaseHeldError
 	log := p.log().With("module", p.module.String())
 	switch {
@@ -139,6 +168,8 @@ func (p *planned) run(ctx context.Context) error {
 			"took", report.Duration.Round(time.Millisecond).String())
 	case errors.As(err, &held):
 		return &schedule.Busy{Until: held.Lease.ExpiresAt, By: held.Lease.Holder}
+	case errors.Is(err, schedule.ErrNotDue), errors.Is(err, store.ErrWishGone):
+		return schedule.ErrNotDue
 	default:
 		problem := integrator.ProblemOf(err)
 		log.Error("a run could not be made", "code", problem.Code, "error", problem.Message, "hint", problem.Hint)

@@ -20,6 +20,7 @@ import (
 
 // The states of a module, the worst first.
 const (
+	stateStopped  = "stopped"
 	stateFailing  = "failing"
 	stateHeld     = "held"
 	stateNeverRun = "never run"
@@ -31,8 +32,14 @@ const (
 // statusRow is how one module is doing.
 type statusRow struct {
 	Module string `json:"module"`
-	// State is failing, held, never run, warning, ok or disabled: the first of these that is true, but for disabled.
-	State   string        `json:"state"`
+	// State is stopped, failing, held, never run, warning, ok or disabled: the first of these that is true, but for disabled.
+	// Stopped: the distributor refused the credentials so often that no host tries any more.
+	State string `json:"state"`
+	// NextRun is when "tallyman serve" runs it next, in the tenant's time zone; it may be over if no host is free. Nil: never,
+	// as things are.
+	NextRun *time.Time    `json:"next_run,omitempty"`
+	Paused  *pausedOn     `json:"paused,omitempty"`
+	Queued  *statusQueued `json:"queued,omitempty"`
 	Running *statusHolder `json:"running,omitempty"`
 	// LastRun is the newest sync of all customers that has ended; nil before the first.
 	LastRun *statusRun `json:"last_run,omitempty"`
@@ -48,6 +55,12 @@ type statusRow struct {
 type statusHolder struct {
 	Holder string    `json:"holder"`
 	Since  time.Time `json:"since"`
+}
+
+// statusQueued is who asked for a run, and when.
+type statusQueued struct {
+	Who   string    `json:"who"`
+	Since time.Time `json:"since"`
 }
 
 // statusRun is a run as status speaks of it.
@@ -73,32 +86,35 @@ func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status [TENANT[/MODULE]]", Short: "Show at a glance how every module is doing", Args: cobra.MaximumNArgs(1),
 		Long: "Show at a glance how every module is doing: when it was last run, up to when its picture of customers and\n" +
-			"of subscriptions is known to be right, what it holds, since when it has been failing, and why.\n\n" +
+			"of subscriptions is known to be right, what it holds, when it is run next (in the tenant's time zone), whether\n" +
+			"it is paused or queued, since when it has been failing, and why. A module is stopped once the distributor has\n" +
+			"refused its credentials again and again.\n\n" +
 			"The picture is right as of the last sync that read everything, not as of the last one. Only syncs of all\n" +
 			"customers count.",
 		Example: "  tallyman status\n  tallyman status acme\n  tallyman status --problems",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			rows, err := a.statusRows(cmd.Context(), argument(args))
+			board, err := a.statusBoard(cmd.Context(), argument(args))
 			if err != nil {
 				return err
 			}
-			all := len(rows)
+			all := len(board.rows)
 			if problems {
-				rows = slices.DeleteFunc(rows, func(r statusRow) bool { return !r.wrong() })
+				board.rows = slices.DeleteFunc(board.rows, func(r statusRow) bool { return !r.wrong() })
 			}
-			return a.printStatus(rows, all)
+			return a.printStatus(board, all)
 		},
 	}
-	cmd.Flags().BoolVar(&problems, "problems", false, "only modules that fail, hold something, have warnings or were never run")
+	cmd.Flags().BoolVar(&problems, "problems", false, "only modules that are stopped, fail, hold something, have warnings or were never run")
 	return cmd
 }
 
-// statusRows gives the modules of the configuration with what the database knows of them, if there is one yet.
-func (a *app) statusRows(ctx context.Context, target string) ([]statusRow, error) {
+// statusBoard gives the modules of the configuration with what the database knows of them, if there is one yet.
+func (a *app) statusBoard(ctx context.Context, target string) (*statusBoard, error) {
 	modules, err := a.meantModules(target)
 	if err != nil {
 		return nil, err
 	}
+	board := &statusBoard{app: a, modules: modules, now: time.Now(), rows: make([]statusRow, len(modules))}
 	known := map[string]store.Standing{}
 	s, err := a.openStore(ctx, true)
 	var missing *store.Error
@@ -111,12 +127,17 @@ func (a *app) statusRows(ctx context.Context, target string) ([]statusRow, error
 		if known, err = standings(ctx, s, modules); err != nil {
 			return nil, err
 		}
+		if err := board.read(ctx, s); err != nil {
+			return nil, err
+		}
 	}
-	rows := make([]statusRow, len(modules))
 	for i, m := range modules {
-		rows[i] = statusOf(m, known[m.String()])
+		board.rows[i] = statusOf(m, known[m.String()])
+		if err := board.ahead(ctx, s, m, &board.rows[i]); err != nil {
+			return nil, err
+		}
 	}
-	return rows, nil
+	return board, nil
 }
 
 // meantModules gives the modules of the configuration that a target means, disabled ones too; all if it is empty.
@@ -207,8 +228,9 @@ func statusOf(m *config.Module, known store.Standing) statusRow {
 func (r *statusRow) wrong() bool { return r.State != stateOK && r.State != stateDisabled }
 
 // printStatus shows a table, and under it what is wrong. All is how many modules were looked at.
-func (a *app) printStatus(rows []statusRow, all int) error {
-	g := &grid{columns: []string{"Module", "State", "Last run", "Customers as of", "Subscriptions as of", "Held"}}
+func (a *app) printStatus(board *statusBoard, all int) error {
+	rows := board.rows
+	g := &grid{columns: []string{"Module", "State", "Last run", "Customers as of", "Subscriptions as of", "Held", "Next run"}}
 	_, tty := terminal(a.out)
 	at := func(run *statusRun) string {
 		switch {
@@ -229,48 +251,72 @@ func (a *app) printStatus(rows []statusRow, all int) error {
 		if r.Running != nil {
 			state += ", running"
 		}
-		g.add(r.Module, state, at(r.LastRun), at(r.Customers), at(r.Subscriptions), r.Held)
+		if r.Paused != nil {
+			state += ", paused"
+		}
+		g.add(r.Module, state, at(r.LastRun), at(r.Customers), at(r.Subscriptions), r.Held, r.next(board.now))
 	}, empty)
 	if err != nil || a.json {
 		return err
 	}
-	first := true
+	var said []advice
 	for _, r := range rows {
-		what, next := r.explain()
-		if what == "" {
-			continue
-		}
-		if first {
+		said = append(said, r.explain(), board.explainPause(&r), r.explainQueue())
+	}
+	said = slices.DeleteFunc(append(said, board.explainHosts()), func(d advice) bool { return d.what == "" })
+	for i, d := range said {
+		if i == 0 {
 			fmt.Fprintln(a.out)
-			first = false
 		}
-		paragraph(a.out, "", r.Module+" "+what)
-		paragraph(a.out, "  -> ", next)
+		paragraph(a.out, "", d.what)
+		if d.next != "" {
+			paragraph(a.out, "  -> ", d.next)
+		}
 	}
 	return nil
 }
 
+// advice is what is worth knowing about a module, and what to do about it; nothing if what is empty.
+type advice struct{ what, next string }
+
 // explain says what is wrong with a module and what to do; nothing if nothing is.
-func (r *statusRow) explain() (what, next string) {
+func (r *statusRow) explain() advice {
 	switch r.State {
-	case stateFailing:
-		why := cmp.Or(r.Failing.Message, "no reason was recorded")
-		if r.Failing.Code != "" && r.Failing.Code != "run.failed" {
-			why = r.Failing.Code + ": " + why
-		}
-		return fmt.Sprintf("has been failing since %s (%s): %s", when(r.Failing.Since), plural(r.Failing.Runs, "run"), why),
-			fmt.Sprintf("See \"tallyman runs show %d\", and try the connection with \"tallyman test %s\".", r.Failing.Run, r.Module)
+	case stateStopped, stateFailing:
+		return r.explainFailing()
 	case stateHeld:
-		return "holds " + plural(r.Held, "change") + " until you decide", fmt.Sprintf("See \"tallyman runs list %s --waiting\".", r.Module)
-	case stateNeverRun:
-		return "was never run", fmt.Sprintf("See what a first sync would do with \"tallyman plan %s\".", r.Module)
-	case stateWarning:
-		what = "has warnings"
-		if r.LastRun.Outcome != string(integrator.Warning) {
-			what = "was never read completely"
+		return advice{
+			r.Module + " holds " + plural(r.Held, "change") + " until you decide",
+			fmt.Sprintf("See \"tallyman runs list %s --waiting\".", r.Module),
 		}
-		return what, fmt.Sprintf("See \"tallyman runs show %d\".", r.LastRun.Run)
+	case stateNeverRun:
+		return advice{r.Module + " was never run", fmt.Sprintf("See what a first sync would do with \"tallyman plan %s\".", r.Module)}
+	case stateWarning:
+		what := " has warnings"
+		if r.LastRun.Outcome != string(integrator.Warning) {
+			what = " was never read completely"
+		}
+		return advice{r.Module + what, fmt.Sprintf("See \"tallyman runs show %d\".", r.LastRun.Run)}
 	default:
-		return "", ""
+		return advice{}
+	}
+}
+
+// explainFailing says since when and why a module has been failing, and whether that has stopped it.
+func (r *statusRow) explainFailing() advice {
+	why := cmp.Or(r.Failing.Message, "no reason was recorded")
+	if r.Failing.Code != "" && r.Failing.Code != "run.failed" {
+		why = r.Failing.Code + ": " + why
+	}
+	since := fmt.Sprintf("has been failing since %s (%s)", when(r.Failing.Since), plural(r.Failing.Runs, "run"))
+	if r.State == stateStopped {
+		return advice{
+			fmt.Sprintf("%s is STOPPED: it %s, and no host tries any more, lest the account be locked: %s", r.Module, since, why),
+			fmt.Sprintf("Renew the credentials, then run \"tallyman sync %s\": once that works, the schedule goes on.", r.Module),
+		}
+	}
+	return advice{
+		fmt.Sprintf("%s %s: %s", r.Module, since, why),
+		fmt.Sprintf("See \"tallyman runs show %d\", and try the connection with \"tallyman test %s\".", r.Failing.Run, r.Module),
 	}
 }

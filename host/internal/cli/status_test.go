@@ -14,7 +14,7 @@ func TestStatusSaysAtAGlanceHowModulesAreDoing(t *testing.T) {
 	_, good := newPrism(t)
 	s := newShell(t, url, clientSecret)
 	s.tenants("acme/rhipe "+url, "acme/off "+url+" enabled = false", "beta/rhipe "+good)
-	s.wants(s.run(0, "status"), "acme/rhipe\tnever run\tnever\tnever\tnever\t0\n", "acme/off\tdisabled", `acme/rhipe was never run`, `"tallyman plan acme/rhipe"`)
+	s.wants(s.run(0, "status"), "acme/rhipe\tnever run\tnever\tnever\tnever\t0\tnever\n", "acme/off\tdisabled", `acme/rhipe was never run`, `"tallyman plan acme/rhipe"`)
 
 	s.run(0, "sync", "--all")
 	s.wants(s.run(0, "status"), "acme/rhipe\tok\t20", "beta/rhipe\tok\t20")
@@ -59,5 +59,5 @@ func TestStatusSaysWhatWasNeverReadCompletely(t *testing.T) {
 	distributor.cut = true
 	s := newShell(t, url, clientSecret)
 	s.run(0, "sync", "acme/rhipe")
-	s.wants(s.run(0, "status"), "acme/rhipe\twarning\t", "\tnever\t0\n", "acme/rhipe has warnings", "tallyman runs show 1")
+	s.wants(s.run(0, "status"), "acme/rhipe\twarning\t", "\tnever\t0\tnever\n", "acme/rhipe has warnings", "tallyman runs show 1")
 }

@@ -32,18 +32,6 @@ func (f *allFlags) add(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.atOnce, "at-once", defaultAtOnce, "with --all: how many modules to sync at the same time, each of another tenant")
 }
 
-// args wants either a target or --all.
-func (f *allFlags) args(cmd *cobra.Command, args []string) error {
-	switch {
-	case f.all && len(args) > 0:
-		return fmt.Errorf("%q and --all contradict each other", args[0])
-	case !f.all && len(args) == 0:
-		return errors.New("TENANT[/MODULE] is missing, or --all")
-	default:
-		return cobra.MaximumNArgs(1)(cmd, args)
-	}
-}
-
 // check refuses flags that do not go together.
 func (f *allFlags) check(cmd *cobra.Command, o runOptions) error {
 	switch {
@@ -69,6 +57,7 @@ type allRuns struct {
 	// tenants are the places in modules of each tenant's.
 	tenants [][]int
 	options runOptions
+	paused  pauses
 	// width is that of the longest module's name.
 	width int
 
@@ -82,32 +71,27 @@ type allRuns struct {
 
 // syncAll makes one run for each enabled module. A module that fails leaves the others untouched.
 func (a *app) syncAll(ctx context.Context, o runOptions, atOnce int) error {
-	c, err := a.load()
+	modules, err := a.meantToRun("")
 	if err != nil {
 		return err
 	}
-	all := &allRuns{app: a, options: o}
-	for _, t := range c.Tenants {
-		var places []int
-		for _, m := range t.Modules {
-			if m.On() {
-				places = append(places, len(all.modules))
-				all.modules = append(all.modules, moduleOf(t, m))
-				all.width = max(all.width, len(m.String()))
-			}
+	all := &allRuns{app: a, options: o, modules: modules}
+	for i, m := range modules {
+		if i == 0 || m.Tenant != modules[i-1].Tenant {
+			all.tenants = append(all.tenants, nil)
 		}
-		if len(places) > 0 {
-			all.tenants = append(all.tenants, places)
-		}
-	}
-	if len(all.modules) == 0 {
-		return usagef("no module is enabled; see \"tallyman module list\"")
+		last := len(all.tenants) - 1
+		all.tenants[last] = append(all.tenants[last], i)
+		all.width = max(all.width, len(m.String()))
 	}
 	a.errOut = &together{w: a.errOut}
 	if all.store, err = a.openStore(ctx, false); err != nil {
 		return err
 	}
 	defer all.store.Close() //nolint:errcheck // everything was written or rolled back
+	if all.paused, err = readPauses(ctx, all.store); err != nil {
+		return err
+	}
 	all.run(ctx, atOnce)
 	return all.end()
 }
@@ -133,13 +117,18 @@ func (r *allRuns) run(ctx context.Context, atOnce int) {
 	workers.Wait()
 }
 
+// pausedOutcome stands in the place of an outcome where a module is not run, since it is paused.
+const pausedOutcome integrator.Outcome = "paused"
+
 // one makes one run and tells of it. Once ctx is over it starts none.
 func (r *allRuns) one(ctx context.Context, i int) {
 	module := r.modules[i]
 	var report *integrator.Report
 	err := ctx.Err()
-	if err == nil {
-		report, err = r.app.integrator(r.store).Run(ctx, integrator.Request{
+	if err == nil && r.paused.of(module.String()) != nil {
+		report = &integrator.Report{Module: module.String(), Mode: integrator.Sync, Outcome: pausedOutcome, Counts: map[string]int{}}
+	} else if err == nil {
+		report, err = r.app.integrator(r.store).RunUnattended(ctx, integrator.Request{
 			Module: module, Mode: integrator.Sync, Entities: r.options.entities, Trigger: r.options.trigger, Who: r.app.who(),
 		})
 	}
@@ -171,6 +160,10 @@ func (r *allRuns) one(ctx context.Context, i int) {
 
 // line says in one line what a run came to.
 func (r *allRuns) line(report *integrator.Report) string {
+	if report.Outcome == pausedOutcome {
+		zone, _ := r.app.zoneOf(report.Module)
+		return printable(fmt.Sprintf("%-*s  paused (no run) %s", r.width, report.Module, r.paused.of(report.Module).text(zone)))
+	}
 	run := "no run"
 	if report.Run != 0 {
 		run = fmt.Sprintf("run %d, %s", report.Run, report.Duration.Round(100*time.Millisecond))

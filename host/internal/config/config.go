@@ -88,6 +88,8 @@ type Serve struct {
 	Listen string `koanf:"listen" check:"address"`
 	// MaxRuns is how many runs are made at once. Default 4.
 	MaxRuns int `koanf:"max_runs" least:"1" most:"1000"`
+	// MaxRunsPerDistributor is how many of them are made with one distributor. Default 2.
+	MaxRunsPerDistributor int `koanf:"max_runs_per_distributor" least:"1" most:"1000"`
 	// Drain is how long runs may go on when the program is told to end; then they are cancelled. Default a minute.
 	Drain time.Duration `koanf:"drain" least:"0s"`
 	// RetryWait comes before a failed run is repeated, and doubles each time. Default five minutes.
@@ -191,7 +193,7 @@ func defaults() Config {
 		Log:       Log{Level: "warn"},
 		Runs:      Runs{Lease: time.Minute, Timeout: 2 * time.Hour},
 		Retention: Retention{Runs: 400 * day},
-		Serve:     Serve{MaxRuns: 4, Drain: time.Minute, RetryWait: 5 * time.Minute, Retries: 4, MaxRefused: 3},
+		Serve:     Serve{MaxRuns: 4, MaxRunsPerDistributor: 2, Drain: time.Minute, RetryWait: 5 * time.Minute, Retries: 4, MaxRefused: 3},
 	}
 }
 

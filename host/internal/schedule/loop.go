@@ -3,7 +3,6 @@
 package schedule
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,15 +14,18 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// Entry is a module that is run by itself.
+// Entry is a module that is run by itself, or because somebody asked for it.
 type Entry struct {
-	// Name is the module's: acme/rhipe.
-	Name     string
+	// Name is the module's: acme/rhipe. Modules of one Tenant are run one after another, those of one Distributor
+	// Plan.PerDistributor at once.
+	Name, Tenant, Distributor string
+	// Schedule is nil where the module is run when somebody asks for it only.
 	Schedule *Schedule
 	// Past reads what is known of the module. It is asked again and again, since others run modules, too.
 	Past func(context.Context) (Past, error)
-	// Run makes one run and records how it ended. It gives a *Busy if somebody else is running the module.
-	Run func(context.Context) error
+	// Run makes one run and records how it ended; the wish is nil unless somebody asked for it. It gives a *Busy if somebody
+	// else is running the module, ErrNotDue if they have done so meanwhile.
+	Run func(context.Context, *Wish) error
 }
 
 // Busy says that somebody else is running a module.
@@ -35,36 +37,42 @@ type Busy struct {
 
 func (b *Busy) Error() string { return "the module is being run by " + b.By }
 
+// ErrNotDue says that a run was not made because there is no reason for it any more.
+var ErrNotDue = errors.New("the module is not due any more")
+
 // Plan is what a Loop does: the whole of it can be set anew at any time.
 type Plan struct {
 	Entries []Entry
 	Policy  Policy
-	// Limit is how many runs are made at once, at least one.
-	Limit int
+	// Limit is how many runs are made at once, at least one; PerDistributor how many of them with one distributor, no matter
+	// how many if it is zero.
+	Limit, PerDistributor int
 	// Drain is how long runs may go on after the loop is told to end. What takes longer is cancelled.
 	Drain time.Duration
+	// Orders reads what people asked for. It is asked every few seconds. Nil: nobody asks for anything.
+	Orders func(context.Context) (Orders, error)
 }
 
-// Loop runs modules when they are due, the longest due first. It keeps nothing to itself that has to outlive it: what is due
-// follows from the record of the runs, and that nobody else runs the same module is for Entry.Run to see to. So there is no
-// queue, and no leader: several loops on one database are right, if not clever; each sees what the others have done, and one
-// that finds a module busy looks again. A job library (River) is worth its tables once there are jobs that do not follow from
-// schedule and record.
+// Loop runs modules when they are due; see turn.go for whose turn it is. It keeps nothing to itself that has to outlive it, and
+// that nobody else runs the same module is for Entry.Run to see to. Several loops on one database are right: each sees what
+// the others have done, and one that finds a module busy looks again.
 type Loop struct {
 	log   hclog.Logger
 	plans chan Plan
 	beat  atomic.Int64
 
-	plan    Plan
-	states  map[string]*state
-	running int
-	ended   chan ended
+	plan   Plan
+	states map[string]*state
+	orders orders
+	turns  turns
+	ended  chan ended
 }
 
 // ended is a run that has ended.
 type ended struct {
 	*state
-	err error
+	entry Entry
+	err   error
 }
 
 // state is what a loop remembers of a module.
@@ -74,8 +82,14 @@ type state struct {
 	// read is when next was found out. Zero: it has to be.
 	read time.Time
 	// free is when the module may be tried again after it could not be run at all.
-	free    time.Time
-	running bool
+	free time.Time
+	// running: the loop makes a run. gone: the module is in the plan no more, and its run is the last.
+	running, gone bool
+	// wish is what somebody asked for, paused why the module is not run; nil if so.
+	wish   *Wish
+	paused *Pause
+	// passedOver is the last time that came while the module was paused.
+	passedOver time.Time
 	// told is what was said last about its failures, and when.
 	told   Attempt
 	toldAt time.Time
@@ -94,7 +108,7 @@ const (
 
 // NewLoop makes a loop that waits for its first plan.
 func NewLoop(log hclog.Logger) *Loop {
-	return &Loop{log: log, plans: make(chan Plan, 1), states: map[string]*state{}, ended: make(chan ended)}
+	return &Loop{log: log, plans: make(chan Plan, 1), states: map[string]*state{}, turns: newTurns(), ended: make(chan ended)}
 }
 
 // Set gives the loop another plan. Runs under way go on. Only one goroutine may call it.
@@ -137,6 +151,7 @@ func (l *Loop) Serve(ctx context.Context) {
 // take takes a plan up.
 func (l *Loop) take(plan Plan) {
 	l.plan = plan
+	l.orders.read = time.Time{}
 	planned := map[string]bool{}
 	for _, entry := range plan.Entries {
 		planned[entry.Name] = true
@@ -145,30 +160,35 @@ func (l *Loop) take(plan Plan) {
 			s = &state{}
 			l.states[entry.Name] = s
 		}
-		s.entry, s.read, s.free = entry, time.Time{}, time.Time{}
+		s.entry, s.read, s.free, s.gone = entry, time.Time{}, time.Time{}, false
 	}
 	maps.DeleteFunc(l.states, func(name string, s *state) bool { return !planned[name] && !s.running })
 	for name, s := range l.states {
 		if !planned[name] {
-			s.entry.Schedule = nil // its run goes on, and is the last
+			s.gone = true // its run goes on, and is the last
 		}
 	}
 }
 
 // end takes note of a run that has ended.
 func (l *Loop) end(run ended) {
-	l.running--
+	now := time.Now()
+	l.turns.end(run.entry, now)
+	l.orders.read = time.Time{}
 	s := run.state
 	s.running, s.read = false, time.Time{}
-	if s.entry.Schedule == nil {
+	if s.gone {
 		delete(l.states, s.entry.Name)
 	}
 	var busy *Busy
-	switch now := time.Now(); {
+	switch {
 	case errors.As(run.err, &busy):
 		// They may be done earlier, and they may go on.
 		s.free = now.Add(max(min(busy.Until.Sub(now), pause), time.Second))
 		l.log.Debug("somebody else is running the module", "module", s.entry.Name, "holder", busy.By)
+	case errors.Is(run.err, ErrNotDue):
+		s.free = now.Add(time.Second)
+		l.log.Debug("somebody else has run the module", "module", s.entry.Name)
 	case run.err != nil:
 		s.free = now.Add(min(pause, l.plan.Policy.Wait))
 	}
@@ -178,35 +198,57 @@ func (l *Loop) end(run ended) {
 func (l *Loop) pass(ctx, runs context.Context) time.Duration {
 	now := time.Now()
 	l.beat.Store(now.UnixNano())
+	wait := l.readOrders(ctx, now)
 	var due []*state
-	wait := freshFor
 	for _, s := range l.states {
-		if s.running || s.entry.Schedule == nil {
+		if s.running || s.gone {
 			continue
 		}
-		l.refresh(ctx, s, now, freshFor)
-		switch at := latest(s.next.At, s.free); {
-		case s.next.At.IsZero():
-		case at.After(now):
-			wait = min(wait, at.Sub(now))
+		if s.entry.Schedule != nil {
+			l.refresh(ctx, s, now, freshFor)
+			wait = min(wait, s.read.Add(freshFor).Sub(now))
+		}
+		switch at := s.due(l.plan.Policy); {
+		case at.IsZero():
+		case latest(at, s.free).After(now):
+			wait = min(wait, latest(at, s.free).Sub(now))
+		case s.paused != nil:
+			l.passOver(s, at)
 		default:
 			due = append(due, s)
 		}
-		wait = min(wait, s.read.Add(freshFor).Sub(now))
 	}
-	slices.SortFunc(due, func(a, b *state) int {
-		return cmp.Or(a.next.At.Compare(b.next.At), cmp.Compare(a.entry.Name, b.entry.Name))
-	})
-	for _, s := range due {
-		if l.running >= max(l.plan.Limit, 1) {
-			break // the end of a run wakes the loop
+	// The end of a run wakes the loop, so whoever has to wait for one is not waited for here.
+	for l.turns.running < max(l.plan.Limit, 1) {
+		i := l.turns.next(due, l.plan)
+		if i < 0 {
+			break
 		}
-		// Somebody may have run it since.
-		if l.refresh(ctx, s, now, 0); !s.next.At.IsZero() && !s.next.At.After(now) {
+		s := due[i]
+		due = slices.Delete(due, i, i+1)
+		if s.wish == nil {
+			// Somebody may have run it since.
+			l.refresh(ctx, s, now, 0)
+		}
+		if at := s.due(l.plan.Policy); !at.IsZero() && !at.After(now) {
 			l.start(runs, s, now)
 		}
 	}
 	return max(wait, time.Millisecond)
+}
+
+// due gives when the module is to be run next, for whatever reason. Zero: never, as things are.
+func (s *state) due(policy Policy) time.Time {
+	at := s.next.At
+	if s.entry.Schedule == nil {
+		at = time.Time{}
+	}
+	if s.wish != nil {
+		if asked := s.wish.at(policy); at.IsZero() || asked.Before(at) {
+			at = asked
+		}
+	}
+	return at
 }
 
 // refresh finds out when a module is due next, unless that is known well enough.
@@ -250,30 +292,33 @@ func (l *Loop) tell(s *state, now time.Time) {
 // start makes a run beside the loop.
 func (l *Loop) start(runs context.Context, s *state, now time.Time) {
 	s.running = true
-	l.running++
+	wish, due := s.wish, s.due(l.plan.Policy)
+	l.turns.start(s.entry, wish != nil)
 	log := l.log.With("module", s.entry.Name)
-	log.Debug("run begins", "due", s.next.At)
-	if late := now.Sub(s.next.At).Truncate(time.Second); late > freshFor {
-		log.Info("run begins late", "due", s.next.At, "late", late.String())
+	log.Debug("run begins", "due", due)
+	if wish != nil {
+		log.Info("run begins that was asked for", "who", wish.Who, "asked", wish.Asked)
+	} else if late := now.Sub(due).Truncate(time.Second); late > freshFor {
+		log.Info("run begins late", "due", due, "late", late.String())
 	}
 	entry := s.entry
-	go func() { l.ended <- ended{s, entry.Run(runs)} }()
+	go func() { l.ended <- ended{s, entry, entry.Run(runs, wish)} }()
 }
 
 // drain waits for the runs under way, and cancels them when that takes too long.
 func (l *Loop) drain(cancel context.CancelCauseFunc) {
-	if l.running == 0 {
+	if l.turns.running == 0 {
 		return
 	}
-	l.log.Info("waiting for the runs under way", "runs", l.running, "limit", l.plan.Drain.String())
+	l.log.Info("waiting for the runs under way", "runs", l.turns.running, "limit", l.plan.Drain.String())
 	limit := time.NewTimer(l.plan.Drain)
 	defer limit.Stop()
-	for l.running > 0 {
+	for l.turns.running > 0 {
 		select {
 		case run := <-l.ended:
 			l.end(run)
 		case <-limit.C:
-			l.log.Warn("cancelling the runs that are not done; they are made anew at the next start", "runs", l.running)
+			l.log.Warn("cancelling the runs that are not done; they are made anew at the next start", "runs", l.turns.running)
 			cancel(errors.New("tallyman serve was told to end"))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -27,9 +28,26 @@ type record struct {
 	now  map[string]int
 	most int
 	log  bytes.Buffer
+	// orders are what people asked for.
+	orders Orders
 }
 
-func newRecord() *record { return &record{runs: map[string][]Run{}, now: map[string]int{}} }
+func newRecord() *record {
+	return &record{runs: map[string][]Run{}, now: map[string]int{}, orders: Orders{map[string]Wish{}, map[string]Pause{}}}
+}
+
+// ask changes what people ask for.
+func (r *record) ask(change func(Orders)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(r.orders)
+}
+
+func (r *record) read(context.Context) (Orders, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Orders{maps.Clone(r.orders.Wishes), maps.Clone(r.orders.Paused)}, nil
+}
 
 func (r *record) Write(p []byte) (int, error) {
 	r.mu.Lock()
@@ -52,17 +70,29 @@ func (r *record) list() []string {
 // entry is a module whose runs do what work does; an error of context.Canceled is not recorded.
 func (r *record) entry(t *testing.T, name string, spec Spec, since time.Time, work func(context.Context) (Outcome, error)) Entry {
 	spec.Name = name
-	return Entry{
-		Name: name, Schedule: mustNew(t, spec),
+	tenant, distributor, _ := strings.Cut(name, "/")
+	entry := Entry{
+		Name: name, Tenant: tenant, Distributor: distributor,
 		Past: func(context.Context) (Past, error) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			return Past{Since: since, Runs: slices.Clone(r.runs[name][:min(len(r.runs[name]), 10)])}, nil
 		},
-		Run: func(ctx context.Context) error {
+		Run: func(ctx context.Context, wish *Wish) error {
 			began := time.Now()
 			r.mu.Lock()
-			r.made = append(r.made, name+" "+began.UTC().Format("2 15:04:05"))
+			if wish != nil && r.orders.Wishes[name].ID != wish.ID {
+				r.mu.Unlock()
+				return ErrNotDue
+			}
+			made := name + " " + began.UTC().Format("2 15:04:05")
+			if wish != nil {
+				made += " for " + wish.Who
+				begun := *wish
+				begun.Begun = began
+				r.orders.Wishes[name] = begun
+			}
+			r.made = append(r.made, made)
 			r.now[name]++
 			if r.now[name] > 1 {
 				t.Errorf("%s is run twice at once", name)
@@ -78,11 +108,18 @@ func (r *record) entry(t *testing.T, name string, spec Spec, since time.Time, wo
 			defer r.mu.Unlock()
 			r.now[name]--
 			if !errors.Is(err, context.Canceled) {
-				r.runs[name] = append([]Run{{Started: began, Ended: time.Now(), Outcome: outcome}}, r.runs[name]...)
+				r.runs[name] = append([]Run{{Started: began, Ended: time.Now(), Outcome: outcome, ByHand: wish != nil}}, r.runs[name]...)
+				if wish != nil {
+					delete(r.orders.Wishes, name)
+				}
 			}
 			return err
 		},
 	}
+	if spec.Daily != nil || spec.Cron != "" {
+		entry.Schedule = mustNew(t, spec)
+	}
+	return entry
 }
 
 func takes(d time.Duration) func(context.Context) (Outcome, error) {
@@ -285,11 +322,11 @@ func TestAModuleThatSomebodyElseRunsIsLeftAlone(t *testing.T) {
 		tries := 0
 		entry := r.entry(t, "m", Spec{Daily: &Clock{2, 0}}, bubble, takes(0))
 		run := entry.Run
-		entry.Run = func(ctx context.Context) error {
+		entry.Run = func(ctx context.Context, wish *Wish) error {
 			if tries++; time.Now().Before(free) {
 				return fmt.Errorf("run: %w", &Busy{Until: free, By: "another host"})
 			}
-			return run(ctx)
+			return run(ctx, wish)
 		}
 		_, stop := r.up(Plan{Policy: usual, Limit: 1, Entries: []Entry{entry}})
 		until(1, 3, 0)
@@ -357,7 +394,7 @@ func TestARunThatCannotBeRecordedIsNotTriedWithoutEnd(t *testing.T) {
 		r := newRecord()
 		entry := r.entry(t, "m", Spec{Daily: &Clock{2, 0}}, bubble, takes(0))
 		tries := 0
-		entry.Run = func(context.Context) error { tries++; return errors.New("the disk is full") }
+		entry.Run = func(context.Context, *Wish) error { tries++; return errors.New("the disk is full") }
 		_, stop := r.up(Plan{Policy: usual, Limit: 1, Entries: []Entry{entry}})
 		until(1, 2, 1)
 		stop()

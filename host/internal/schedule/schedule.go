@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package schedule says when a module is due. It knows no clock, no database and no configuration: times go in, times
-// come out.
+// Package schedule says when a module is due, and runs what is. It knows no database and no configuration.
+//
+// There is no job queue behind it, by intent. What is due follows from schedules, from what people asked for and from the
+// recorded runs, so nothing can be lost, stuck or there twice, and hosts need no leader: each works it out for itself, a
+// module's lease lets one of them run it, and under the lease it is asked once more whether the run is still due.
 //
 // A schedule is read on the clock on the wall, in the tenant's time zone, and turned into instants by one rule: a time of
 // the wall clock comes at the first instant at which that clock has reached it. So a time that is skipped when clocks go
