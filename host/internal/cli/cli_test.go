@@ -235,7 +235,7 @@ func TestTheMainJobFromTheCommandLine(t *testing.T) {
 
 	plan := s.run(4, "plan", "acme/rhipe")
 	s.wants(plan, "customer create", "Tailspin Toys", "subscription create", "changes pending")
-	s.wants(s.run(0, "sync", "acme/rhipe"), "1 mapped, 1 created", "4 created")
+	s.wants(s.run(0, "sync", "acme/rhipe"), "1 mapped, 1 of them created", "4 created")
 	s.wants(s.run(0, "sync", "acme/rhipe"), "no change", "4 unchanged")
 	s.wants(s.run(0, "plan", "acme/rhipe"), "no change")
 
@@ -292,10 +292,11 @@ func TestTooManyDeactivationsWaitForAPerson(t *testing.T) {
 		delete(distributor.quantity, fmt.Sprintf("a c1 %d", n))
 	}
 	distributor.mu.Unlock()
-	s.wants(s.run(4, "sync", "acme/rhipe"), "held", "tallyman approve 2", "8 deactivations among 11 active")
-	s.wants(s.run(0, "runs", "show", "2"), "held by deactivations", "8 held")
-	s.wants(s.run(0, "approve", "2"), "8 deactivated")
-	s.run(1, "approve", "2")
+	s.wants(s.run(4, "plan", "acme/rhipe"), "8 to hold", `"tallyman sync acme/rhipe" holds these until "tallyman approve"`)
+	s.wants(s.run(4, "sync", "acme/rhipe"), "held", "tallyman approve 3", "8 deactivations among 11 active")
+	s.wants(s.run(0, "runs", "show", "3"), "held by deactivations", "8 held")
+	s.wants(s.run(0, "approve", "3"), "8 deactivated")
+	s.run(1, "approve", "3")
 	s.wants(s.run(0, "sync", "acme/rhipe"), "no change")
 }
 

@@ -64,8 +64,13 @@ func exitCode(err error) int {
 // showError writes what happened and what to do next.
 func showError(w io.Writer, err error, asJSON bool) {
 	problem := integrator.ProblemOf(err)
+	var of moduleError
+	_ = errors.As(err, &of)
 	if asJSON {
 		shown := map[string]any{"error": problem}
+		if of.module != "" {
+			shown["module"] = of.module
+		}
 		var wrong *config.Error
 		if errors.As(err, &wrong) {
 			shown["problems"] = wrong.Problems
@@ -79,6 +84,9 @@ func showError(w io.Writer, err error, asJSON bool) {
 	message := problem.Message
 	if problem.Code != "run.failed" {
 		message = problem.Code + ": " + message
+	}
+	if of.module != "" {
+		message = of.module + ": " + message
 	}
 	fmt.Fprintf(w, "Error: %s\n", multiline(message))
 	if problem.Hint != "" {

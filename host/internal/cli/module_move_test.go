@@ -137,6 +137,18 @@ func TestAMoveThatIsAmbiguousIsLeftToAPerson(t *testing.T) {
 	s.wants(s.run(1, "module", "move", "acme/old", "acme/new", "--same", "s-c1-1=s-c1-1"), "move.decision")
 }
 
+// TestAnErrorOfOneOfSeveralModulesNamesIt: whoever reads it must not have to guess which one it was.
+func TestAnErrorOfOneOfSeveralModulesNamesIt(t *testing.T) {
+	t.Parallel()
+	s, _, _ := newMover(t)
+	const settings = "tenant.acme.module.new.settings."
+	wrong := []string{"--set", settings + "token_url=http://127.0.0.1:1/", "--set", settings + "max_attempts=1"}
+	s.wants(s.run(3, append(wrong, "sync", "acme")...), "Error: acme/new: ", "acme/old  run")
+	if out := s.run(3, append(wrong, "sync", "acme/new")...); strings.Contains(out, "Error: acme/new: ") {
+		t.Errorf("what was named by the person is named again:\n%s", out)
+	}
+}
+
 func TestAMoveThatIsCalledWrongly(t *testing.T) {
 	t.Parallel()
 	s, _, _ := newMover(t)

@@ -27,6 +27,8 @@ type runOptions struct {
 	trigger  string
 	// move makes each run one that carries over from another module.
 	move *integrator.MoveFrom
+	// named: errors name their modules, since there are several.
+	named bool
 	// emit takes what a run prints in JSON.
 	emit func(any)
 }
@@ -161,6 +163,7 @@ func (a *app) runModules(ctx context.Context, target string, o runOptions) error
 		o.emit = func(v any) { runs = append(runs, v) }
 		defer func() { _ = a.printJSON(map[string]any{"runs": runs}) }()
 	}
+	o.named = len(modules) > 1
 	for _, module := range modules {
 		code, err := a.runModule(ctx, s, module, o)
 		worst = worse(worst, code)
@@ -212,7 +215,7 @@ func (a *app) runModule(ctx context.Context, s *store.Store, module integrator.M
 	if o.customer != "" {
 		id, err := a.customerOf(ctx, s, module, o.customer)
 		if err != nil {
-			return exitCode(err), a.shown(err)
+			return exitCode(err), a.shown(o.of(module, err))
 		}
 		req.Customers = []int64{id}
 	}
@@ -223,7 +226,7 @@ func (a *app) runModule(ctx context.Context, s *store.Store, module integrator.M
 	report, err := a.integrator(s).Run(ctx, req)
 	show.done()
 	if report == nil {
-		return exitCode(err), a.shown(err)
+		return exitCode(err), a.shown(o.of(module, err))
 	}
 	planned.print(ctx, s)
 	switch {
@@ -236,7 +239,7 @@ func (a *app) runModule(ctx context.Context, s *store.Store, module integrator.M
 	}
 	switch {
 	case err != nil:
-		return max(exitCode(err), exitFailed), a.shown(err)
+		return max(exitCode(err), exitFailed), a.shown(o.of(module, err))
 	case o.mode == integrator.Plan && len(planned.list)+planned.left > 0, report.Outcome == integrator.Held:
 		return exitPending, nil
 	default:
@@ -244,7 +247,23 @@ func (a *app) runModule(ctx context.Context, s *store.Store, module integrator.M
 	}
 }
 
-// shown shows an error now, with the module it belongs to, and keeps it for the exit code.
+// of names the module that an error is of, where a command runs several.
+func (o *runOptions) of(module integrator.Module, err error) error {
+	if !o.named {
+		return err
+	}
+	return moduleError{err, module.String()}
+}
+
+// moduleError is an error of one module of several.
+type moduleError struct {
+	error
+	module string
+}
+
+func (e moduleError) Unwrap() error { return e.error }
+
+// shown shows an error now and keeps it for the exit code.
 func (a *app) shown(err error) error {
 	showError(a.errOut, err, a.json)
 	return err

@@ -23,7 +23,7 @@ var countNames = []struct {
 	{"customers", []struct{ name, text string }{
 		{integrator.CountCustomersListed, "listed"},
 		{integrator.CountCustomersMapped, "mapped"},
-		{integrator.CountCustomersCreated, "created"},
+		{integrator.CountCustomersCreated, "of them created"},
 		{integrator.CountCustomersUnmatched, "not matched"},
 		{integrator.CountCustomersAmbiguous, "ambiguous"},
 		{integrator.CountCustomersRenamed, "renamed"},
@@ -40,7 +40,7 @@ var countNames = []struct {
 		{integrator.CountDeactivated, "deactivated"},
 		{integrator.CountReactivated, "reactivated"},
 		{integrator.CountMissing, "missing"},
-		{integrator.CountWaiting, "waiting for a mapping"},
+		{integrator.CountWaiting, "of them waiting for a mapping"},
 		{integrator.CountLeftActive, "ended but left active"},
 		{integrator.CountCarried, "carried over"},
 		{integrator.CountSubscriptionsStay, "staying"},
@@ -52,7 +52,7 @@ var countNames = []struct {
 
 // plannedText says in a plan what a run says of what it did.
 var plannedText = map[string]string{
-	"mapped": "to map", "created": "to create", "with a new address": "to get a new address", "updated": "to update", "moved": "to move",
+	"mapped": "to map", "of them created": "of them to create", "created": "to create", "with a new address": "to get a new address", "updated": "to update", "moved": "to move",
 	"deactivated": "to deactivate", "reactivated": "to reactivate", "held": "to hold",
 	"carried over": "to carry over",
 }
@@ -110,6 +110,9 @@ func (a *app) printReport(r *integrator.Report) {
 	if r.Counts[integrator.CountHeld] > 0 && r.Mode != integrator.Plan {
 		paragraph(w, "  -> ", fmt.Sprintf(
 			"See what is held with \"tallyman runs show %d\"; then \"tallyman approve %d\" or \"tallyman reject %d\".", r.Run, r.Run, r.Run))
+	}
+	if r.Counts[integrator.CountHeld] > 0 && r.Mode == integrator.Plan {
+		paragraph(w, "  -> ", fmt.Sprintf("\"tallyman sync %s\" holds these until \"tallyman approve\", and does the rest. How much is too much stands in the module's block \"guards\".", r.Module))
 	}
 	if r.From != "" {
 		printMove(w, r)
