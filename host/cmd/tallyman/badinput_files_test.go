@@ -146,8 +146,9 @@ func TestDatabasesThatAreNone(t *testing.T) {
 		"a newer program's": {
 			func(t *testing.T, file string) {
 				execute(t, file, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)")
+				execute(t, file, "PRAGMA user_version = 99")
 			},
-			[]string{"database.newer", "has schema 99, this tallyman knows up to", "Upgrade tallyman", "restore a backup from before"},
+			[]string{"database.newer", "has schema 99, which needs a tallyman that knows schema 99; this one knows up to", "Upgrade tallyman", "restore a backup from before"},
 		},
 		"cut off": {
 			func(t *testing.T, file string) {

@@ -119,7 +119,9 @@ func TestTheDoctorSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 			func(s *shell) { s.sql("DELETE FROM goose_db_version WHERE version_id > 1") }, []string{"WRONG database", "pending", "tallyman db migrate"},
 		},
 		"a schema of the future": {
-			func(s *shell) { s.sql("INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)") }, []string{"WRONG database", "has schema 999", "Upgrade tallyman"},
+			func(s *shell) {
+				s.sql("INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1); PRAGMA user_version = 999")
+			}, []string{"WRONG database", "has schema 999", "Upgrade tallyman"},
 		},
 		"a damaged database": {
 			func(s *shell) {

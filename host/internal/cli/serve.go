@@ -4,10 +4,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
@@ -31,6 +33,9 @@ func (a *app) serveCommand() *cobra.Command {
 			"SIGHUP, or a change of the configuration's files, reads the configuration anew; one that is wrong is refused\n" +
 			"and the old one stays. SIGTERM or Ctrl-C starts no more runs and waits serve.drain for those under way; what\n" +
 			"takes longer is cancelled and made anew at the next start. Nothing half done is kept.\n\n" +
+			"Several hosts may serve one PostgreSQL: each module is run by one of them at a time, and by another if that one dies.\n" +
+			"To upgrade them, run \"tallyman db migrate\" with the new version, then replace one host after the other: those of the\n" +
+			"version before go on meanwhile. Where they cannot, they end by themselves, change nothing, and say so.\n\n" +
 			"With serve.listen, /healthz answers 200 while the program works, /readyz while it takes up runs, too.\n" +
 			"configs/systemd/tallyman-serve.service runs it under systemd.",
 		Example: "  tallyman serve\n  tallyman serve --set serve.listen=127.0.0.1:8470",
@@ -46,6 +51,8 @@ type server struct {
 	// asked is the command line as it was given, current the same with the configuration that counts.
 	asked, current *app
 	files          *watch
+	// end ends the program, for the reason given.
+	end context.CancelCauseFunc
 }
 
 // serve runs what is due until ctx ends and the runs under way have ended, too.
@@ -61,8 +68,10 @@ func (a *app) serve(ctx context.Context) error {
 		return err
 	}
 	defer s.Close() //nolint:errcheck // everything was written or rolled back
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	log := a.log()
-	v := &server{store: s, loop: schedule.NewLoop(log), log: log, asked: &asked, current: a, files: files}
+	v := &server{store: s, loop: schedule.NewLoop(log), log: log, asked: &asked, current: a, files: files, end: end}
 	health, err := v.listen(ctx, c.Serve.Listen)
 	if err != nil {
 		return err
@@ -79,7 +88,19 @@ func (a *app) serve(ctx context.Context) error {
 	v.loop.Serve(ctx)
 	watching.Wait()
 	log.Info("ended")
+	if cause := context.Cause(ctx); outdated(cause) {
+		return cause
+	}
 	return nil
+}
+
+// fitsEvery is how often the schema of the database is looked at.
+const fitsEvery = time.Minute
+
+// outdated reports whether the database has come to need a newer program.
+func outdated(err error) bool {
+	var problem *store.Error
+	return errors.As(err, &problem) && problem.Kind == store.KindNewer
 }
 
 // sayMore makes the log tell of every run, unless somebody has said what it is to tell.
@@ -94,12 +115,18 @@ func (v *server) watch(ctx context.Context) {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGHUP)
 	defer signal.Stop(asked)
+	fits := time.NewTicker(fitsEvery)
+	defer fits.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-asked:
 			v.reload(ctx, "SIGHUP")
+		case <-fits.C:
+			if err := v.store.Fits(ctx); outdated(err) {
+				v.end(err)
+			}
 		case <-v.files.tick():
 			if v.files.changed() {
 				v.reload(ctx, "its files changed")

@@ -211,7 +211,7 @@ func TestWhatIsNoBackupIsNotRestored(t *testing.T) {
 		"an empty file":            {func(t *testing.T, dir string) string { return write(t, dir, nil) }, KindMissing},
 		"another program's":        {func(t *testing.T, dir string) string { return rawDatabase(t, dir, "CREATE TABLE albums (id)") }, KindNotDatabase},
 		"a newer program's": {func(t *testing.T, dir string) string {
-			return migrated(t, dir, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)")
+			return migrated(t, dir, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)", "PRAGMA user_version = 99")
 		}, KindNewer},
 		"a damaged one": {func(t *testing.T, dir string) string {
 			path := migrated(t, dir, "PRAGMA journal_mode = DELETE")

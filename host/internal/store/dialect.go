@@ -17,6 +17,8 @@ import (
 type dialect interface {
 	// bun gives the dialect of the query builder.
 	bun() schema.Dialect
+	// shared reports whether programs on several machines may have it open.
+	shared() bool
 	// open gives a pool for writing and one for reading. They may be the same.
 	open(ctx context.Context, opts Options) (write, read *sql.DB, err error)
 	// prepare makes sure of what must be true of a database beyond its schema. It is called under the lock.
@@ -25,6 +27,8 @@ type dialect interface {
 	prepared(ctx context.Context, read *sql.DB) (bool, error)
 	// lock lets one program at a time migrate. waiting is called once if it has to wait.
 	lock(ctx context.Context, waiting func(lock string)) (unlock func() error, err error)
+	// floor gives schemaState.floor in a transaction, and keeps it so until the transaction ends.
+	floor(ctx context.Context, tx *sql.Tx) (int64, error)
 	// state tells which schema there is.
 	state(ctx context.Context, read *sql.DB) (schemaState, error)
 	// migrations gives the folder of migrations and goose's name of the database.
@@ -72,6 +76,9 @@ type copier interface {
 type schemaState struct {
 	// version is that of the newest migration that was applied; 0 if none.
 	version int64
+	// floor is the oldest schema whose programs may work with this one. A migration that adds something leaves it as it is;
+	// one that older programs could not live with sets it to its own version. 0: any may.
+	floor int64
 	// foreign: there are tables, but none that says which migrations were applied.
 	foreign bool
 }

@@ -4,9 +4,12 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -60,8 +63,14 @@ func (s *Store) Status(ctx context.Context) ([]Migration, error) {
 		}
 		list = append(list, m)
 	}
-	if newest := s.newest(provider); state.version > newest {
-		return list, s.newer(op, state.version, newest)
+	newest := s.newest(provider)
+	for _, version := range slices.Sorted(maps.Keys(applied)) {
+		if at := applied[version]; version > newest {
+			list = append(list, Migration{Version: version, Name: "of a newer tallyman", AppliedAt: &at})
+		}
+	}
+	if state.floor > newest {
+		return list, s.newer(op, state, newest)
 	}
 	return list, nil
 }
@@ -86,6 +95,7 @@ func (s *Store) checkSchema(ctx context.Context, noCreate bool) error {
 		return err
 	}
 	newest := s.newest(provider)
+	s.knows = newest
 	fits, err := s.schemaFits(ctx, newest, noCreate)
 	if err != nil || fits {
 		return err
@@ -106,10 +116,12 @@ func (s *Store) schemaFits(ctx context.Context, newest int64, noCreate bool) (bo
 		return false, err
 	case state.foreign:
 		return false, s.foreign("open database")
-	case state.version > newest:
-		return false, s.newer("open database", state.version, newest)
+	case state.floor > newest:
+		return false, s.newer("open database", state, newest)
 	case state.version < newest:
 		return false, nil
+	case state.version > newest:
+		s.log.Info("a newer tallyman has migrated the database; this one can go on with it", "path", s.path, "schema", state.version, "known", newest)
 	}
 	ready, err := s.dialect.prepared(ctx, s.read.DB)
 	// Somebody who only looks can do without.
@@ -136,8 +148,8 @@ func (s *Store) fitSchema(ctx context.Context, newest int64, noCreate bool) erro
 			Message: fmt.Sprintf("database %s has schema %d, this tallyman needs %d", s.path, state.version, newest),
 			Next:    "Make a backup, then run tallyman db migrate.",
 		}
-	case state.version > newest:
-		return s.newer("open database", state.version, newest)
+	case state.floor > newest:
+		return s.newer("open database", state, newest)
 	}
 	return s.dialect.prepare(ctx, s.write.DB)
 }
@@ -156,8 +168,11 @@ func (s *Store) migrateLocked(ctx context.Context) ([]Migration, error) {
 	if state.foreign {
 		return nil, s.foreign(op)
 	}
-	if newest := s.newest(provider); state.version > newest {
-		return nil, s.newer(op, state.version, newest)
+	switch newest := s.newest(provider); {
+	case state.floor > newest:
+		return nil, s.newer(op, state, newest)
+	case state.version > newest:
+		return nil, nil // by a newer program; it has what this one needs
 	}
 	if err := s.dialect.prepare(ctx, s.write.DB); err != nil {
 		return nil, err
@@ -207,12 +222,36 @@ func (s *Store) newest(provider *goose.Provider) int64 {
 	return sources[len(sources)-1].Version
 }
 
-func (s *Store) newer(op string, have, know int64) error {
+func (s *Store) newer(op string, have schemaState, know int64) error {
 	return &Error{
 		Op: op, Kind: KindNewer, Path: s.path,
-		Message: fmt.Sprintf("database %s has schema %d, this tallyman knows up to %d", s.path, have, know),
-		Next:    "Upgrade tallyman to the version that migrated it, or restore a backup from before.",
+		Message: fmt.Sprintf("database %s has schema %d, which needs a tallyman that knows schema %d; this one knows up to %d",
+			s.path, have.version, have.floor, know),
+		Next: "Upgrade tallyman to the version that migrated it, or restore a backup from before.",
 	}
+}
+
+// mayWrite gives an error of KindNewer if the database has come to need a newer program since it was opened. Otherwise that
+// does not change until the transaction ends.
+func (s *Store) mayWrite(ctx context.Context, tx *sql.Tx) error {
+	if s.knows == 0 {
+		return nil
+	}
+	floor, err := s.dialect.floor(ctx, tx)
+	if err == nil && floor > s.knows {
+		err = s.Fits(ctx)
+	}
+	return err
+}
+
+// Fits gives an error of KindNewer if the database has come to need a newer program since it was opened.
+func (s *Store) Fits(ctx context.Context) error {
+	const op = "look at the schema"
+	state, err := s.dialect.state(ctx, s.read.DB)
+	if err == nil && state.floor > s.knows {
+		err = s.newer(op, state, s.knows)
+	}
+	return s.fail(ctx, op, err)
 }
 
 func (s *Store) foreign(op string) error {
@@ -223,5 +262,5 @@ func (s *Store) foreign(op string) error {
 }
 
 func (s *Store) sayWaiting(lock string) {
-	s.log.Info("another tallyman is migrating the database; waiting for it", "path", s.path, "lock", lock)
+	s.log.Info("another tallyman is migrating the database or writes to it; waiting for that", "path", s.path, "lock", lock)
 }

@@ -122,6 +122,8 @@ func placeOf(config *pgx.ConnConfig) string {
 
 func (d *postgres) bun() schema.Dialect { return pgdialect.New() }
 
+func (d *postgres) shared() bool { return true }
+
 func (d *postgres) migrations() (fs.FS, database.Dialect) {
 	sub, err := fs.Sub(postgresMigrations, "migrations/postgres")
 	if err != nil {
@@ -169,9 +171,11 @@ func (d *postgres) prepare(context.Context, *sql.DB) error { return nil }
 
 func (d *postgres) prepared(context.Context, *sql.DB) (bool, error) { return true, nil }
 
+// migrating is the key of the lock that who migrates has alone, and those who write have together.
+const migrating = "hashtextextended('tallyman migrates ' || current_schema(), 0)"
+
 // lock holds an advisory lock in a transaction of its own, so that it is free again whatever becomes of this program.
 func (d *postgres) lock(ctx context.Context, waiting func(string)) (func() error, error) {
-	const key = "hashtextextended('tallyman migrates ' || current_schema(), 0)"
 	tx, err := d.write.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
@@ -179,11 +183,11 @@ func (d *postgres) lock(ctx context.Context, waiting func(string)) (func() error
 	var locked bool
 	_, err = tx.ExecContext(ctx, "SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
 	if err == nil {
-		err = tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock("+key+")").Scan(&locked)
+		err = tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock("+migrating+")").Scan(&locked)
 	}
 	if err == nil && !locked {
 		waiting("an advisory lock of " + d.place)
-		_, err = tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock("+key+")")
+		_, err = tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock("+migrating+")")
 	}
 	if err == nil {
 		return tx.Rollback, nil
@@ -191,7 +195,7 @@ func (d *postgres) lock(ctx context.Context, waiting func(string)) (func() error
 	if ctx.Err() != nil {
 		err = &Error{
 			Op: "migrate database", Path: d.place, Kind: KindLocked, Err: context.Cause(ctx),
-			Message: fmt.Sprintf("another tallyman is migrating this database (it holds an advisory lock of %s)", d.place),
+			Message: fmt.Sprintf("another tallyman is migrating this database or writes to it (it holds an advisory lock of %s)", d.place),
 			Next:    "Wait until it is done, or end that program.",
 		}
 	}
@@ -209,8 +213,21 @@ func (d *postgres) state(ctx context.Context, read *sql.DB) (schemaState, error)
 		return schemaState{foreign: tables > 0}, err
 	}
 	var state schemaState
-	err = read.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&state.version)
+	err = read.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0), "+pgFloor+" FROM goose_db_version WHERE is_applied").
+		Scan(&state.version, &state.floor)
 	return state, err
+}
+
+// pgFloor reads the number in the comment on goose's table: COMMENT ON TABLE goose_db_version IS 'needs schema 7'.
+const pgFloor = `coalesce(substring(obj_description(to_regclass('goose_db_version'), 'pg_class') FROM '[0-9]+')::bigint, 0)`
+
+// floor lets nobody migrate before the transaction ends. It looks only once nobody does.
+func (d *postgres) floor(ctx context.Context, tx *sql.Tx) (floor int64, err error) {
+	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock_shared("+migrating+")"); err != nil {
+		return 0, err
+	}
+	err = tx.QueryRowContext(ctx, "SELECT "+pgFloor).Scan(&floor)
+	return floor, err
 }
 
 // reserveIDs takes ids from the sequence behind the table, which never gives one twice.

@@ -107,8 +107,8 @@ func TestOpenPostgresSaysWhatIsWrong(t *testing.T) {
 			return Options{URL: url}
 		}, KindNotDatabase, "another program"},
 		"a newer schema": {func(t *testing.T) Options {
-			return migrated(t, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)")
-		}, KindNewer, "has schema 99, this tallyman knows up to"},
+			return migrated(t, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)", "COMMENT ON TABLE goose_db_version IS 'needs schema 99'")
+		}, KindNewer, "has schema 99, which needs a tallyman that knows schema 99"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

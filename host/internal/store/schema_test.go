@@ -3,6 +3,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,7 +15,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/go-hclog"
 	"github.com/pressly/goose/v3/database"
+	"github.com/uptrace/bun"
 
 	"github.com/tallymanhq/tallyman/host/internal/store/pgtest"
 )
@@ -161,9 +164,142 @@ func TestAnOlderSchemaWaitsForAPerson(t *testing.T) {
 		if len(done) != 1 || done[0].Version != int64(newest)+1 {
 			t.Errorf("the second try applied %+v", done)
 		}
+		// Programs that do not know it go on: it only adds.
+		old := openAt(t, Options{URL: url})
+		_, err = old.EnsureTenant(t.Context(), "acme", "")
+		must(t, err)
+		done, err = old.Migrate(t.Context())
+		must(t, err)
+		status, err = old.Status(t.Context())
+		must(t, err)
+		if len(done) != 0 || len(status) != newest+1 || status[newest].Name != "of a newer tallyman" || status[newest].AppliedAt == nil {
+			t.Errorf("an older program migrated %v and sees %+v", done, status)
+		}
+
+		// One that says that they cannot live with it ends what they do.
+		name = fmt.Sprintf("%05d_others.sql", newest+2)
+		write("-- +goose Up\nALTER TABLE tenants ADD COLUMN needed TEXT NOT NULL DEFAULT '';\n" + needs(s, newest+2))
+		_, err = s.Migrate(t.Context())
+		must(t, err)
+		newer := fmt.Sprintf("has schema %[1]d, which needs a tallyman that knows schema %[1]d; this one knows up to %[2]d", newest+2, newest)
+		_, err = old.EnsureTenant(t.Context(), "other", "")
+		if told := wantKind(t, err, KindNewer); !strings.Contains(told.Message, newer) || !strings.Contains(told.Next, "Upgrade tallyman") {
+			t.Errorf("the error is %+v", told)
+		}
+		wantKind(t, old.Fits(t.Context()), KindNewer)
 		_, err = Open(t.Context(), Options{URL: url})
 		wantKind(t, err, KindNewer)
+		_, err = openAt(t, Options{URL: url, ForMigration: true}).Migrate(t.Context())
+		wantKind(t, err, KindNewer)
+		if tenants, err := old.Tenants(t.Context()); err != nil || len(tenants) != 1 {
+			t.Errorf("tenants %+v (%v)", tenants, err)
+		}
 	})
+}
+
+// needs is the statement by which a migration says that older programs cannot live with it.
+func needs(s *Store, version int) string {
+	if _, is := s.dialect.(edition).dialect.(*postgres); is {
+		return fmt.Sprintf("COMMENT ON TABLE goose_db_version IS 'needs schema %d';\n", version)
+	}
+	return fmt.Sprintf("PRAGMA user_version = %d;\n", version)
+}
+
+// TestAMigrationWaitsForThoseWhoWrite: what an older program began to write it ends before the schema is another.
+func TestAMigrationWaitsForThoseWhoWrite(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, newURL func(*testing.T) string) {
+		url := newURL(t)
+		old := openAt(t, Options{URL: url})
+		said := make(chan struct{})
+		var once sync.Once
+		log := hclog.New(&hclog.LoggerOptions{Output: writes(func(line string) {
+			if strings.Contains(line, "waiting for that") {
+				once.Do(func() { close(said) })
+			}
+		})})
+		s := openAt(t, Options{URL: url, ForMigration: true, Log: log})
+		files, _ := s.dialect.migrations()
+		later := filepath.Join(t.TempDir(), "later")
+		must(t, os.CopyFS(later, files))
+		known, err := os.ReadDir(later)
+		must(t, err)
+		version := len(known) + 1
+		_, onServer := s.dialect.(*postgres)
+		s.dialect = edition{s.dialect, os.DirFS(later)}
+		must(t, os.WriteFile(filepath.Join(later, fmt.Sprintf("%05d_more.sql", version)), []byte("-- +goose Up\n"+needs(s, version)), 0o600))
+		migrated := make(chan error, 1)
+		must(t, old.change(t.Context(), "write", func(ctx context.Context, tx bun.Tx) error {
+			go func() {
+				_, err := s.Migrate(context.WithoutCancel(ctx))
+				migrated <- err
+			}()
+			if onServer {
+				<-said // on SQLite the write itself waits
+			}
+			if err := old.Fits(ctx); err != nil {
+				return err
+			}
+			_, err := tx.NewInsert().Model(&Tenant{Name: "acme", CreatedAt: old.now()}).ExcludeColumn("id").Exec(ctx)
+			return err
+		}))
+		must(t, <-migrated)
+		_, err = old.EnsureTenant(t.Context(), "other", "")
+		wantKind(t, err, KindNewer)
+	})
+}
+
+type writes func(string)
+
+func (w writes) Write(p []byte) (int, error) {
+	w(string(p))
+	return len(p), nil
+}
+
+// TestAMigrationThatTakesSomethingAwaySaysSo: hosts of the version before go on while a database is migrated, unless the
+// migration says that they cannot live with it.
+func TestAMigrationThatTakesSomethingAwaySaysSo(t *testing.T) {
+	t.Parallel()
+	s := openAt(t, Options{URL: "sqlite:t.db", BaseDir: t.TempDir(), ForMigration: true})
+	provider, err := s.provider()
+	must(t, err)
+	type shape struct {
+		Name, Type string
+		Required   bool
+	}
+	before := map[string]shape{}
+	for _, source := range provider.ListSources() {
+		_, err := provider.UpTo(t.Context(), source.Version)
+		must(t, err)
+		var columns []shape
+		must(t, s.read.NewRaw(`SELECT t.name || '.' || c.name AS name, c.type, c."notnull" AND c.dflt_value IS NULL AND NOT c.pk AS required
+			FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c
+			WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite\_%' ESCAPE '\'`).Scan(t.Context(), &columns))
+		state, err := s.dialect.state(t.Context(), s.read.DB)
+		must(t, err)
+		after, tables := map[string]shape{}, map[string]bool{}
+		for name := range before {
+			table, _, _ := strings.Cut(name, ".")
+			tables[table] = true
+		}
+		var broken []string
+		for _, c := range columns {
+			after[c.Name] = c
+			table, _, _ := strings.Cut(c.Name, ".")
+			if _, known := before[c.Name]; !known && tables[table] && c.Required {
+				broken = append(broken, c.Name+" has to be written")
+			}
+		}
+		for name, c := range before {
+			if after[name] != c {
+				broken = append(broken, name+" is not what it was")
+			}
+		}
+		if len(broken) > 0 && state.floor < source.Version {
+			t.Errorf("%s: older programs cannot live with it: %v; let it say so, as .github/CONTRIBUTING.md tells", source.Path, broken)
+		}
+		before = after
+	}
 }
 
 // column is what has to be the same in every dialect.

@@ -82,6 +82,8 @@ func newSQLite(path, baseDir string) (*sqlite, error) {
 
 func (d *sqlite) bun() schema.Dialect { return sqlitedialect.New() }
 
+func (d *sqlite) shared() bool { return false }
+
 func (d *sqlite) migrations() (fs.FS, database.Dialect) {
 	sub, err := fs.Sub(sqliteMigrations, "migrations/sqlite")
 	if err != nil {
@@ -234,8 +236,15 @@ func (d *sqlite) state(ctx context.Context, read *sql.DB) (schemaState, error) {
 		return schemaState{foreign: tables > 0}, err
 	}
 	var state schemaState
-	err = read.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&state.version)
+	err = read.QueryRowContext(ctx, "SELECT (SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied), user_version FROM pragma_user_version").
+		Scan(&state.version, &state.floor)
 	return state, err
+}
+
+// floor is kept where SQLite has a number for its users. One writes at a time, so nobody migrates meanwhile.
+func (d *sqlite) floor(ctx context.Context, tx *sql.Tx) (floor int64, err error) {
+	err = tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&floor)
+	return floor, err
 }
 
 // reserveIDs counts on in SQLite's own table, which also counts ids that are written without being reserved.

@@ -43,8 +43,8 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 			return Options{URL: "sqlite:" + rawDatabase(t, dir, "CREATE TABLE albums (id)")}
 		}, KindNotDatabase, "another program"},
 		"a newer schema": {func(t *testing.T, dir string) Options {
-			return Options{URL: "sqlite:" + migrated(t, dir, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)")}
-		}, KindNewer, "has schema 99, this tallyman knows up to"},
+			return Options{URL: "sqlite:" + migrated(t, dir, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)", "PRAGMA user_version = 99")}
+		}, KindNewer, "has schema 99, which needs a tallyman that knows schema 99"},
 		"damaged pages": {func(t *testing.T, dir string) Options {
 			path := migrated(t, dir, "PRAGMA journal_mode = DELETE")
 			damage(t, path, 100, 4000)

@@ -39,12 +39,15 @@ type Store struct {
 	path    string
 	log     hclog.Logger
 	clock   func() time.Time
+	// knows is the newest schema this program knows; 0 where the database was opened whatever its schema.
+	knows int64
 	// write has one connection where the database allows one writer; never read rows from it while writing.
 	write, read *bun.DB
 }
 
-// Open opens a database. A new one is created and migrated. One with an older schema is refused until somebody migrates
-// it, one with a newer schema until the program is upgraded. Errors hold an *Error, unless ctx ended.
+// Open opens a database. A new one is created and migrated. One with an older schema is refused until somebody migrates it.
+// One with a newer schema is taken where that only adds to the one this program knows, and refused otherwise, until the
+// program is upgraded: this may become so while the database is open, and then nothing can be written any more. Errors hold an *Error, unless ctx ended.
 func Open(ctx context.Context, opts Options) (*Store, error) {
 	d, path, err := dialectFor(opts)
 	if err != nil {
@@ -107,6 +110,9 @@ func dialectFor(opts Options) (dialect, string, error) {
 
 // Path gives the file the database is in, or its URL without the password.
 func (s *Store) Path() string { return s.path }
+
+// Shared reports whether several machines may share the database.
+func (s *Store) Shared() bool { return s.dialect.shared() }
 
 // Close closes the database. Nothing may be under way.
 func (s *Store) Close() error {
@@ -173,6 +179,9 @@ func (s *Store) transact(ctx context.Context, fn func(ctx context.Context, conn 
 			err = errors.Join(err, fmt.Errorf("roll back: %w", rollbackErr))
 		}
 	}()
+	if err := s.mayWrite(ctx, tx.Tx); err != nil {
+		return err
+	}
 	if err := fn(ctx, conn.Conn, tx); err != nil {
 		return err
 	}

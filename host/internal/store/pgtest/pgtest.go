@@ -27,21 +27,35 @@ const startLimit = time.Minute
 const superuser = "tallyman"
 
 // run starts a server and keeps it until the standard input ends, as it does with the program that holds the other end,
-// however that ends. Then nothing is left. The server is told to forget durability, which no test can see.
-const run = `"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=300 -c shared_buffers=32MB -c fsync=off \
-	-c synchronous_commit=off -c full_page_writes=off -c max_wal_size=4GB >"$2/log" 2>&1 &
-read -r _
-kill -QUIT $!
-wait $!
+// however that ends. Then nothing is left. A line there is a signal that ends the server, which is then started again. The
+// server is told to forget durability, which no test can see that does not restart it.
+const run = `start() {
+	"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=300 -c shared_buffers=32MB -c fsync=off \
+		-c synchronous_commit=off -c full_page_writes=off -c max_wal_size=4GB >>"$2/log" 2>&1 </dev/null &
+	server=$!
+}
+start "$1" "$2"
+while read -r signal; do
+	kill "-$signal" $server
+	wait $server
+	start "$1" "$2"
+done
+kill -QUIT $server
+wait $server
 rm -rf "$2"`
 
-// server is the one of this program.
-var server struct {
-	sync.Mutex
+// Server is a running server. It ends with this program at the latest.
+type Server struct {
 	folder string
 	// alive is the end of the pipe that keeps the server running.
 	alive *os.File
-	err   error
+}
+
+// shared is the server of this program's tests.
+var shared struct {
+	sync.Mutex
+	*Server
+	err error
 	// made is how many schemas were made.
 	made int
 }
@@ -50,10 +64,10 @@ var server struct {
 // there is no Postgres the test fails.
 func URL(tb testing.TB) string {
 	tb.Helper()
-	server.Lock()
-	server.made++
-	name := fmt.Sprintf("test_%d", server.made)
-	server.Unlock()
+	shared.Lock()
+	shared.made++
+	name := fmt.Sprintf("test_%d", shared.made)
+	shared.Unlock()
 	url, err := Schema(tb.Context(), name)
 	if err != nil {
 		tb.Fatal(err)
@@ -63,13 +77,13 @@ func URL(tb testing.TB) string {
 
 // Schema makes a schema of the one server, which the first call starts, and gives its URL.
 func Schema(ctx context.Context, name string) (url string, err error) {
-	server.Lock()
-	defer server.Unlock()
-	if server.folder == "" && server.err == nil {
-		server.folder, server.err = start(ctx)
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.Server == nil && shared.err == nil {
+		shared.Server, shared.err = start(ctx)
 	}
-	if server.err != nil {
-		return "", server.err
+	if shared.err != nil {
+		return "", shared.err
 	}
 	if err := do(ctx, Address(""), "CREATE SCHEMA "+name); err != nil {
 		return "", fmt.Errorf("make the schema %s: %w", name, err)
@@ -79,11 +93,74 @@ func Schema(ctx context.Context, name string) (url string, err error) {
 
 // Address gives the URL of a schema of the server that is running, whether or not there is such a schema; empty: public.
 func Address(schema string) string {
-	query := url.Values{"host": {server.folder}, "sslmode": {"disable"}}
+	var query url.Values
 	if schema != "" {
-		query.Set("search_path", schema)
+		query = url.Values{"search_path": {schema}}
 	}
+	return shared.address(query)
+}
+
+func (s *Server) address(query url.Values) string {
+	if query == nil {
+		query = url.Values{}
+	}
+	query.Set("host", s.folder)
+	query.Set("sslmode", "disable")
 	return (&url.URL{Scheme: "postgres", User: url.User(superuser), Path: "/postgres", RawQuery: query.Encode()}).String()
+}
+
+// Own starts a server for a test that restarts it. It ends with the test.
+func Own(tb testing.TB) *Server {
+	tb.Helper()
+	s, err := start(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = s.alive.Close() })
+	return s
+}
+
+// URL gives the URL of the server's one database, whose commits outlive a Crash.
+func (s *Server) URL() string { return s.address(url.Values{"synchronous_commit": {"on"}}) }
+
+// Restart ends the server as its administrator does, and starts it again: connections are cut, and open transactions rolled
+// back. It gives once the server can be used.
+func (s *Server) Restart(ctx context.Context) error { return s.again(ctx, "INT") }
+
+// Crash ends the server at once, as its own failure does, and starts it again: it recovers from its log.
+func (s *Server) Crash(ctx context.Context) error { return s.again(ctx, "QUIT") }
+
+func (s *Server) again(ctx context.Context, signal string) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	before, err := s.started(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(s.alive, signal); err != nil {
+		return err
+	}
+	for {
+		now, err := s.started(ctx)
+		if err == nil && !now.Equal(before) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("the server did not come back after %s", signal), err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// started tells since when the server has been running.
+func (s *Server) started(ctx context.Context) (at time.Time, err error) {
+	conn, err := pgx.Connect(ctx, s.URL())
+	if err != nil {
+		return at, err
+	}
+	err = conn.QueryRow(ctx, "SELECT pg_postmaster_start_time()").Scan(&at)
+	return at, errors.Join(err, conn.Close(ctx))
 }
 
 // do runs one statement on a connection of its own.
@@ -96,14 +173,15 @@ func do(ctx context.Context, url, statement string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// start makes a server in a new folder, and gives that.
-func start(ctx context.Context) (folder string, err error) {
+// start makes a server in a new folder.
+func start(ctx context.Context) (_ *Server, err error) {
 	programs, err := programs()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if folder, err = os.MkdirTemp("", "tallyman-pg-"); err != nil {
-		return "", err
+	folder, err := os.MkdirTemp("", "tallyman-pg-")
+	if err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -112,7 +190,7 @@ func start(ctx context.Context) (folder string, err error) {
 	}()
 	as, err := owner(folder)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	command := func(name string, args ...string) *exec.Cmd {
 		c := exec.Command(name, args...) //nolint:noctx // it outlives the test that needed it first
@@ -122,11 +200,11 @@ func start(ctx context.Context) (folder string, err error) {
 	said, err := command(filepath.Join(programs, "initdb"), "--pgdata", filepath.Join(folder, "data"), "--username", superuser,
 		"--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync").CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("initdb: %w\n%s", err, said)
+		return nil, fmt.Errorf("initdb: %w\n%s", err, said)
 	}
 	input, alive, err := os.Pipe()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	keeper := command("/bin/sh", "-c", run, "sh", programs, folder)
 	keeper.Stdin = input
@@ -136,10 +214,9 @@ func start(ctx context.Context) (folder string, err error) {
 	}
 	if err != nil {
 		log, _ := os.ReadFile(filepath.Join(folder, "log"))
-		return "", errors.Join(fmt.Errorf("start Postgres: %w\n%s", err, log), alive.Close())
+		return nil, errors.Join(fmt.Errorf("start Postgres: %w\n%s", err, log), alive.Close())
 	}
-	server.alive = alive
-	return folder, nil
+	return &Server{folder, alive}, nil
 }
 
 // ready waits until the server can be used.
