@@ -4,6 +4,7 @@ GO      ?= go
 VERSION ?= 0.1.0-dev
 LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 30s
+CHAOSTIME ?= 5m
 # Tools have modules of their own under .tools/, so that their dependencies are not the product's. BUF is run in proto/.
 BUF  := $(GO) tool -modfile=../.tools/buf/go.mod buf
 LINT := $(GO) tool -modfile=.tools/lint/go.mod golangci-lint
@@ -51,6 +52,10 @@ race: postgres
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -p 2 -timeout 28m -skip $(MILLION) ./...
 	$(GO) test -count=1 -p 2 -run $(MILLION) ./plugins/...
 	$(ONPOSTGRES)
+
+## chaos: kill hosts, cut connections and crash the database server for CHAOSTIME (5m), with 200 tenants
+chaos: postgres
+	TALLYMAN_TEST_CHAOS=$(CHAOSTIME) $(GO) test -count=1 -v -timeout 60m -run '^(TestHostsOnOneDatabaseSurviveAnything|TestServeKilledAtAnyInstant)$$' ./host/cmd/tallyman
 
 ## bench: what a run costs, as ratios to the floors of this machine (several minutes)
 bench: build
@@ -124,4 +129,4 @@ check: build lint generated proto-lint proto-breaking race tidy
 clean:
 	rm -rf bin coverage.out
 
-.PHONY: help run bench bench-scale build postgres test race cover fuzz vet lint fmt tidy generate generated proto-lint proto-breaking proto-baseline check clean
+.PHONY: help run bench bench-scale build postgres test chaos race cover fuzz vet lint fmt tidy generate generated proto-lint proto-breaking proto-baseline check clean

@@ -36,6 +36,8 @@ type planned struct {
 	schedule *schedule.Schedule
 	since    time.Time
 	policy   schedule.Policy
+	// end ends the program.
+	end context.CancelCauseFunc
 }
 
 // take makes the configuration of a the one that counts.
@@ -98,7 +100,7 @@ func (v *server) modules(ctx context.Context, a *app, policy schedule.Policy) ([
 				return nil, err
 			}
 			p := &planned{
-				app: a, store: v.store, module: moduleOf(t, m), id: module.ID, entities: entitiesOf(m.Schedule.Sync), schedule: when, policy: policy,
+				app: a, store: v.store, end: v.end, module: moduleOf(t, m), id: module.ID, entities: entitiesOf(m.Schedule.Sync), schedule: when, policy: policy,
 			}
 			modules = append(modules, p)
 			if when != nil {
@@ -160,6 +162,9 @@ func (p *planned) run(ctx context.Context, wish *schedule.Wish) error {
 		req.Trigger, req.Who, req.Wish, req.Entities = queued, wish.Who, wish.ID, entitiesOf(strings.Split(wish.Entities, ","))
 	}
 	report, err := p.integrator(p.store).RunUnattended(ctx, req)
+	if outdated(err) {
+		p.end(err)
+	}
 	var held *store.LeaseHeldError
 	log := p.log().With("module", p.module.String())
 	switch {

@@ -42,6 +42,7 @@ func (i *Integrator) leaseTime() time.Duration { return cmp.Or(i.Lease, time.Min
 // lease takes the leases, all or none. It does not wait for any, so two runs that want the same ones never block each other.
 func (r *run) lease(ctx context.Context) error {
 	// What is renewed beside the run is a copy: the run itself goes on to learn about its module.
+	r.leasedAt = time.Now()
 	modules := []store.Module{r.module}
 	if r.from.ID != 0 {
 		modules = append(modules, r.from)
@@ -112,6 +113,64 @@ func (r *run) renew(ctx context.Context) error {
 	return nil
 }
 
+// keepLease renews the leases until ended is closed or ctx is over. It gives an error when they are lost, or may be soon: a host
+// that cannot reach a database which others reach ends its run before they may begin theirs.
+func (r *run) keepLease(ctx context.Context, ended <-chan struct{}) error {
+	lease, begun := r.leaseTime(), r.leasedAt
+	margin := lease / 4
+	var failed error
+	timer := time.NewTimer(lease / 3)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ended:
+			return nil
+		case <-timer.C:
+		}
+		now, last := time.Now(), begun.Add(lease-margin)
+		err := r.renewBy(ctx, latest(last, now.Add(margin)))
+		switch {
+		case err == nil:
+			begun, failed = now, nil
+			timer.Reset(lease / 3)
+			continue
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, context.DeadlineExceeded):
+			err = fmt.Errorf("keep the lease of %s: %w", r.req.Module, store.ErrLeaseLost)
+			if failed != nil {
+				err = failed
+			}
+			return err
+		case errors.Is(err, store.ErrLeaseLost), time.Now().After(last):
+			return err
+		}
+		if failed == nil {
+			r.log.Warn("the lease could not be renewed; trying again", "until", last, "error", err)
+		}
+		failed = err
+		timer.Reset(min(time.Second, lease/20))
+	}
+}
+
+// renewBy is renew, which has to be done by then where several hosts share the database. On one machine it only waits for a
+// write that keeps others from taking the lease, too.
+func (r *run) renewBy(ctx context.Context, then time.Time) error {
+	if r.store.Shared() {
+		limited, cancel := context.WithDeadline(ctx, then)
+		defer cancel()
+		ctx = limited
+	}
+	return r.renew(ctx)
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 // release gives the leases back, also when ctx is over. One that is somebody else's stays theirs.
 func (r *run) release(ctx context.Context) error {
 	var errs []error
@@ -136,18 +195,8 @@ func (r *run) withLease(ctx context.Context, timeout time.Duration) (context.Con
 	var wait sync.WaitGroup
 	ended := make(chan struct{})
 	wait.Go(func() {
-		ticker := time.NewTicker(r.leaseTime() / 3)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ended:
-				return
-			case <-ticker.C:
-			}
-			if err := r.renew(leased); err != nil && leased.Err() == nil {
-				cancel(err)
-				return
-			}
+		if err := r.keepLease(leased, ended); err != nil {
+			cancel(err)
 		}
 	})
 	return leased, func(err error) error {

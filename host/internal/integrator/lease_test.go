@@ -246,7 +246,7 @@ func TestALostLeaseEndsTheRun(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.fake.lists([]sdk.Customer{customer("c1", "Contoso")}, sub("u1", "c1", "5"))
-	r.Lease = 3 * time.Millisecond
+	r.Lease = 3 * time.Second
 	r.fake.at = func(ctx context.Context, step string) error {
 		if step != "subscriptions" {
 			return nil
@@ -278,7 +278,7 @@ func TestALeaseIsRenewedAsLongAsTheRunLasts(t *testing.T) {
 	r := newRig(t)
 	r.fake.lists([]sdk.Customer{customer("c1", "Contoso")}, sub("u1", "c1", "5"))
 	i := r.later(0)
-	i.Lease = 30 * time.Millisecond
+	i.Lease = 3 * time.Second
 	r.fake.at = func(ctx context.Context, step string) error {
 		if step != "subscriptions" {
 			return nil

@@ -31,6 +31,8 @@ type run struct {
 	// holder is the run's name in the lease.
 	holder string
 	leases leases
+	// leasedAt is when the first of them was taken, by the clock that measures how long they last.
+	leasedAt time.Time
 
 	tenant store.Tenant
 	module store.Module
@@ -62,7 +64,7 @@ type run struct {
 func (i *Integrator) open(ctx context.Context, req Request) (*run, error) {
 	req.Module.Unmatched = cmp.Or(req.Module.Unmatched, UnmatchedHold)
 	r := &run{Integrator: i, store: i.Store, req: req, counts: map[string]int{}, broken: map[string]error{}, key: exactKey}
-	r.started, r.holder = i.now().UTC(), i.holderOfRun()
+	r.holder = i.holderOfRun()
 	var err error
 	if r.tenant, err = i.Store.EnsureTenant(ctx, req.Module.Tenant, req.Module.TenantName); err != nil {
 		return nil, err
@@ -85,6 +87,8 @@ func (i *Integrator) open(ctx context.Context, req Request) (*run, error) {
 			return nil, errors.Join(err, r.release(ctx))
 		}
 	}
+	// Not before: until then somebody else's run of the module may have been under way.
+	r.started = i.now().UTC()
 	r.record = store.Run{
 		TenantID: r.tenant.ID, ModuleID: r.module.ID, Mode: string(req.Mode),
 		Trigger: cmp.Or(req.Trigger, "command"), Who: req.Who, Entities: req.Entities.String(),

@@ -66,6 +66,9 @@ type Loop struct {
 	orders orders
 	turns  turns
 	ended  chan ended
+
+	// blind is when last the past of a module could not be read. Zero: all can. blindSaid is when that was said.
+	blind, blindSaid time.Time
 }
 
 // ended is a run that has ended.
@@ -93,8 +96,6 @@ type state struct {
 	// told is what was said last about its failures, and when.
 	told   Attempt
 	toldAt time.Time
-	// failing is the last reason for which its past could not be read.
-	failing string
 }
 
 const (
@@ -102,7 +103,7 @@ const (
 	freshFor = time.Minute
 	// pause comes after a run that could not even be recorded, or a module that somebody else runs.
 	pause = 10 * time.Second
-	// remindAfter is when it is said again that a module is stopped.
+	// remindAfter is when it is said again that a module is stopped, or that the database does not answer.
 	remindAfter = 24 * time.Hour
 )
 
@@ -205,8 +206,11 @@ func (l *Loop) pass(ctx, runs context.Context) time.Duration {
 			continue
 		}
 		if s.entry.Schedule != nil {
-			l.refresh(ctx, s, now, freshFor)
-			wait = min(wait, s.read.Add(freshFor).Sub(now))
+			if l.refresh(ctx, s, now, freshFor) {
+				wait = min(wait, s.read.Add(freshFor).Sub(now))
+			} else if s.wish == nil {
+				continue
+			}
 		}
 		switch at := s.due(l.plan.Policy); {
 		case at.IsZero():
@@ -226,13 +230,16 @@ func (l *Loop) pass(ctx, runs context.Context) time.Duration {
 		}
 		s := due[i]
 		due = slices.Delete(due, i, i+1)
-		if s.wish == nil {
-			// Somebody may have run it since.
-			l.refresh(ctx, s, now, 0)
+		// Somebody may have run it since.
+		if s.wish == nil && !l.refresh(ctx, s, now, 0) {
+			continue
 		}
 		if at := s.due(l.plan.Policy); !at.IsZero() && !at.After(now) {
 			l.start(runs, s, now)
 		}
+	}
+	if l.blind.Equal(now) {
+		wait = min(wait, pause, max(l.plan.Policy.Wait, time.Second))
 	}
 	return max(wait, time.Millisecond)
 }
@@ -251,23 +258,32 @@ func (s *state) due(policy Policy) time.Time {
 	return at
 }
 
-// refresh finds out when a module is due next, unless that is known well enough.
-func (l *Loop) refresh(ctx context.Context, s *state, now time.Time, fresh time.Duration) {
-	if !s.read.IsZero() && now.Sub(s.read) < fresh || !s.read.IsZero() && s.read.Equal(now) {
-		return
+// refresh finds out when a module is due next, unless that is known well enough. It reports whether that is known. What keeps
+// one module's past from being read is the database, so no other is asked for in the same pass, and one line tells of it.
+func (l *Loop) refresh(ctx context.Context, s *state, now time.Time, fresh time.Duration) bool {
+	if !s.read.IsZero() && (now.Sub(s.read) < fresh || s.read.Equal(now)) {
+		return true
 	}
-	s.read = now
+	if l.blind.Equal(now) {
+		return false
+	}
 	past, err := s.entry.Past(ctx)
 	if err != nil {
-		s.next, s.free = Attempt{}, now.Add(pause)
-		if message := err.Error(); message != s.failing && ctx.Err() == nil {
-			s.failing = message
-			l.log.Error("it cannot be told when a module is due", "module", s.entry.Name, "error", err)
+		l.blind, s.read = now, time.Time{}
+		if now.Sub(l.blindSaid) >= remindAfter && ctx.Err() == nil {
+			l.blindSaid = now
+			l.log.Error("it cannot be told what is due; nothing is run until it can", "module", s.entry.Name, "error", err)
 		}
-		return
+		return false
 	}
-	s.next, s.failing = l.plan.Policy.Next(s.entry.Schedule, past), ""
+	if !l.blind.IsZero() {
+		l.blind, l.blindSaid = time.Time{}, time.Time{}
+		l.log.Info("it can be told again what is due")
+	}
+	s.read = now
+	s.next = l.plan.Policy.Next(s.entry.Schedule, past)
 	l.tell(s, now)
+	return true
 }
 
 // tell says what has changed about a module's failures.

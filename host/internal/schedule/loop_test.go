@@ -370,20 +370,40 @@ func TestAPastThatCannotBeReadIsSaidOnceAndTriedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRecord()
-		entry := r.entry(t, "m", Spec{Daily: &Clock{2, 0}}, bubble, takes(0))
-		past := entry.Past
-		entry.Past = func(ctx context.Context) (Past, error) {
-			if time.Now().Before(bubble.Add(3 * time.Hour)) {
-				return Past{}, errors.New("the database is locked")
+		plan := Plan{Policy: usual, Limit: 1}
+		asked := 0
+		for _, name := range []string{"a", "b", "c"} {
+			entry := r.entry(t, name, Spec{Daily: &Clock{2, 0}}, bubble, takes(0))
+			past := entry.Past
+			entry.Past = func(ctx context.Context) (Past, error) {
+				asked++
+				// Each module is told of it in other words.
+				if now := time.Now(); now.After(bubble.Add(time.Hour)) && now.Before(bubble.Add(3*time.Hour)) {
+					return Past{}, fmt.Errorf("the database is locked (%s, %d)", name, asked)
+				}
+				return past(ctx)
 			}
-			return past(ctx)
+			plan.Entries = append(plan.Entries, entry)
 		}
-		_, stop := r.up(Plan{Policy: usual, Limit: 1, Entries: []Entry{entry}})
+		_, stop := r.up(plan)
+		until(1, 1, 59)
+		asked = 0
+		until(1, 2, 1)
+		if asked < 10 || asked > 14 {
+			t.Errorf("in two minutes it was asked for %d times", asked)
+		}
 		until(1, 4, 0)
 		stop()
-		expect(t, r, "m 1 03:00:00")
-		if n := strings.Count(r.logged(), "the database is locked"); n != 1 {
-			t.Errorf("it was said %d times\n%s", n, r.logged())
+		for _, run := range r.list() {
+			if _, at, _ := strings.Cut(run, " "); at < "1 03:00:00" || at > "1 03:00:10" {
+				t.Errorf("run %s", run)
+			}
+		}
+		if list := r.list(); len(list) != 3 {
+			t.Errorf("runs: %v", list)
+		}
+		if said := r.logged(); strings.Count(said, "the database is locked") != 1 || strings.Count(said, "it can be told again") != 1 {
+			t.Errorf("it was said so:\n%s", said)
 		}
 	})
 }
