@@ -85,7 +85,7 @@ func TestStatusAndDoctorLookAhead(t *testing.T) {
 	daily := ` schedule { daily_at = "02:15" }`
 	s.tenants("acme/rhipe "+url+daily, "acme/hand "+url, "beta/rhipe "+url+daily)
 	s.write("tallyman.hcl", strings.Replace(s.text(), `tenant "acme" {`, "tenant \"acme\" {\n time_zone = \"Asia/Kathmandu\"\n", 1))
-	s.run(0, "sync", "--all")
+	s.run(0, "sync", "--all", "--at-once", "1")
 	s.wants(s.run(0, "status"), "02:15 +0545\n", "02:15 UTC\n", "acme/hand\tok\t", "\tnever\n",
 		"No \"tallyman serve\" is running on this database.", "Start one")
 	var rows []struct {
