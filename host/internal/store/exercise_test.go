@@ -30,6 +30,8 @@ func Exercise(t *testing.T, fresh newDatabase) {
 		"wishes":                   exerciseWishes,
 		"pauses":                   exercisePauses,
 		"hosts":                    exerciseHosts,
+		"incidents and mutes":      exerciseIncidents,
+		"messages":                 exerciseMessages,
 		"runs":                     exerciseRuns,
 		"apply":                    exerciseApply,
 		"constraints":              exerciseConstraints,

@@ -65,6 +65,22 @@ func (s *Store) Standings(ctx context.Context, tenantID int64) (map[int64]Standi
 	return standings, nil
 }
 
+// StandingOf gives how one module is doing, without who runs it.
+func (s *Store) StandingOf(ctx context.Context, m Module) (Standing, error) {
+	var standing Standing
+	held, err := s.read.NewSelect().Table("changes").Where("module_id = ?", m.ID).Where("status = 'held'").Where("tenant_id = ?", m.TenantID).Count(ctx)
+	if err != nil {
+		return standing, s.fail(ctx, "count held changes", err)
+	}
+	standing.Held = int(held)
+	return standing, s.history(ctx, m.ID, &standing)
+}
+
+// LastNotCancelled gives the newest sync of all customers that has ended and that nobody cancelled; nil if there is none.
+func (s *Store) LastNotCancelled(ctx context.Context, moduleID int64) (*Run, error) {
+	return s.lastRun(ctx, moduleID, wholeSync+" AND outcome <> 'cancelled'")
+}
+
 // history fills in what the runs of a module say. Each of its queries reads the end of an index.
 func (s *Store) history(ctx context.Context, moduleID int64, standing *Standing) (err error) {
 	if standing.Last, err = s.lastRun(ctx, moduleID, wholeSync); err != nil || standing.Last == nil {
