@@ -43,6 +43,50 @@ serve {
   max_refused              = 3    # after so many runs in a row with refused credentials a module is stopped, lest the account be locked
 }
 
+# Who is told of what. Each thing that is not as it should be is told once, again after remind_after as long as it lasts, and
+# once more when it is over. A message that does not get through is sent again for three days. Try a channel with "tallyman
+# notifications test"; "tallyman notifications list" shows what is open, muted and not delivered.
+notifications {
+  stale_after  = "36h" # a module without a trustworthy run for so long is stale; "0s": never
+  remind_after = "24h" # at least 1h; warnings are told once only
+  digest_at    = ""    # a summary of all modules each day, such as "08:00"; empty: none
+  time_zone    = "UTC" # of digest_at, and of the times in messages
+
+  # Channels: as many as there are. env and file in them are read when something is sent.
+  email "ops" {
+    host     = "smtp.example.com"         # required
+    port     = 0                          # 0: 587 with starttls, 465 with tls, 25 with none
+    tls      = "starttls"                 # or tls, or none, which is for a server on this machine only
+    username = "tallyman@example.com"     # default: nobody logs in
+    password = env("SMTP_PASSWORD")       # likewise
+    from     = "tallyman@example.com"     # required
+    to       = ["operations@example.com"] # required
+    timeout  = "30s"
+  }
+
+  # JSON, signed as standardwebhooks.com has it: webhook-id, webhook-timestamp, webhook-signature. It may come twice; webhook-id
+  # is the same then.
+  webhook "hook" {
+    url     = env("HOOK_URL")    # required; https, or http to this machine
+    secret  = env("HOOK_SECRET") # required: whsec_ and base64 of at least 24 bytes, as "openssl rand -base64 32" makes it
+    timeout = "15s"
+  }
+
+  chat "team" {
+    app     = "teams"         # or slack; Mattermost, Rocket.Chat and Google Chat take what Slack takes
+    url     = env("CHAT_URL") # required: of Teams' workflow "Send webhook alerts to a channel", or of the chat's incoming webhook
+    timeout = "15s"
+  }
+
+  # What goes where. Without any route, everything from severity warning on goes to all channels.
+  route "all" {
+    channels = ["ops", "hook", "team"] # required
+    tenants  = []                      # names; empty: all
+    kinds    = []                      # failed, held, warning, stale, stopped, expiring, recovered, digest; empty: all
+    severity = "warning"               # the least that counts: info, warning (held, warning) or error (failed, stale, stopped)
+  }
+}
+
 tenant "acme" {            # as many as there are; a name consists of a-z, 0-9 and dashes
   display_name = "Acme IT" # default: none
   time_zone    = "UTC"     # of its schedules, such as "Australia/Sydney"
@@ -121,6 +165,11 @@ tenant "acme" {            # as many as there are; a name consists of a-z, 0-9 a
       cron     = ""   # instead of daily_at and days: minute, hour, day of month, month, day of week, "15 2,14 * * mon-fri"
       jitter   = "0s" # spread modules with the same time over this long; each has its own delay, always the same
       sync     = ["customers", "subscriptions"]
+    }
+
+    notifications {
+      stale_after        = "0s" # as in the block notifications, for this module; "0s": as there
+      credentials_expire = ""   # day on which the distributor's credentials end, "2027-03-01": told 30, 7 and 1 days before
     }
   }
 }

@@ -90,7 +90,7 @@ func (a *app) configCheck() *cobra.Command {
 			}
 			schemas := a.schemas()
 			told := map[string]bool{}
-			modules, warnings := 0, len(c.Warnings)
+			modules, warnings := 0, len(c.Warnings)+a.warn(c.Notifications.ChannelWarnings())
 			var errs []error
 			for _, t := range c.Tenants {
 				for _, m := range t.Modules {
@@ -229,7 +229,7 @@ func (a *app) configShow() *cobra.Command {
 			}
 			var entries []config.Entry
 			if tenant == "" {
-				entries = c.HostEntries()
+				entries = append(c.HostEntries(), c.NotificationEntries()...)
 			}
 			schemas := a.schemas()
 			for _, t := range c.Tenants {

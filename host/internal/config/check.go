@@ -140,6 +140,10 @@ func (a *attribute) wrongText(text, end string) string {
 			}
 			return `must be a cron expression such as "15 2 * * mon-fri"` + why + end
 		}
+	case "date":
+		if _, err := time.Parse(time.DateOnly, text); text != "" && err != nil {
+			return fmt.Sprintf("must be a day such as \"2027-03-01\"%s", end)
+		}
 	case "address":
 		if _, port, err := net.SplitHostPort(text); text != "" && (err != nil || port == "") {
 			return fmt.Sprintf("must be an address with a port, such as \"127.0.0.1:8470\"%s", end)

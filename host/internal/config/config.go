@@ -30,6 +30,8 @@ type Config struct {
 	// Retention says how long what is over is kept.
 	Retention Retention `koanf:"retention"`
 	Serve     Serve     `koanf:"serve"`
+	// Notifications says who is told of what.
+	Notifications Notifications `koanf:"notifications"`
 	// Tenants stand in the order of the files.
 	Tenants []*Tenant `block:"tenant"`
 
@@ -44,7 +46,7 @@ type Config struct {
 // Database says where the data are.
 type Database struct {
 	// URL is "sqlite:path" or "postgres://…", which may hold a password. Default "sqlite:tallyman.db".
-	URL Secret `koanf:"url"`
+	URL Secret `koanf:"url" check:"database"`
 }
 
 // Plugins says where plugins are and which may run. Both paths are absolute after Load.
@@ -127,11 +129,12 @@ type Module struct {
 	// Enabled modules are run. Default true.
 	Enabled bool `koanf:"enabled"`
 	// Environment names variables of the host's environment that the plugin gets. Default none.
-	Environment   []string      `koanf:"environment" check:"variables"`
-	Customers     Customers     `koanf:"customers"`
-	Subscriptions Subscriptions `koanf:"subscriptions"`
-	Guards        Guards        `koanf:"guards"`
-	Schedule      Schedule      `koanf:"schedule"`
+	Environment   []string            `koanf:"environment" check:"variables"`
+	Customers     Customers           `koanf:"customers"`
+	Subscriptions Subscriptions       `koanf:"subscriptions"`
+	Guards        Guards              `koanf:"guards"`
+	Schedule      Schedule            `koanf:"schedule"`
+	Notifications ModuleNotifications `koanf:"notifications"`
 
 	// Origin is where its block begins.
 	Origin Origin
@@ -188,12 +191,13 @@ func (c *Config) Files() []string {
 // defaults gives the values of what nobody sets, but for what belongs to tenants and modules.
 func defaults() Config {
 	return Config{
-		Database:  Database{URL: NewSecret("sqlite:tallyman.db")},
-		Plugins:   Plugins{Directory: besideProgram("plugins"), LockFile: "tallyman.lock"},
-		Log:       Log{Level: "warn"},
-		Runs:      Runs{Lease: time.Minute, Timeout: 2 * time.Hour},
-		Retention: Retention{Runs: 400 * day},
-		Serve:     Serve{MaxRuns: 4, MaxRunsPerDistributor: 2, Drain: time.Minute, RetryWait: 5 * time.Minute, Retries: 4, MaxRefused: 3},
+		Database:      Database{URL: NewSecret("sqlite:tallyman.db")},
+		Plugins:       Plugins{Directory: besideProgram("plugins"), LockFile: "tallyman.lock"},
+		Log:           Log{Level: "warn"},
+		Runs:          Runs{Lease: time.Minute, Timeout: 2 * time.Hour},
+		Retention:     Retention{Runs: 400 * day},
+		Serve:         Serve{MaxRuns: 4, MaxRunsPerDistributor: 2, Drain: time.Minute, RetryWait: 5 * time.Minute, Retries: 4, MaxRefused: 3},
+		Notifications: defaultNotifications(),
 	}
 }
 

@@ -26,6 +26,9 @@ func (l *loader) keys() map[string]*attribute {
 	keys := map[string]*attribute{}
 	visit := func(key string, _ []int, a *attribute) { keys[key] = a }
 	schema.walk("", visit)
+	for _, p := range l.notifications.parts() {
+		p.schema().walk(p.key()+".", visit)
+	}
 	tenant := schema.block("tenant")
 	for _, t := range l.tenants {
 		tenant.walk("tenant."+t.Name+".", visit)
@@ -171,7 +174,7 @@ func (l *loader) override(values layer, key string, a *attribute, text string, o
 	} else {
 		message, _ = a.wrong(value, a.kind != kindSecret)
 	}
-	if message == "" && a.kind == kindSecret && origin.Kind == FromFlag && ShownURL(text) != text {
+	if message == "" && a.kind == kindSecret && origin.Kind == FromFlag && a.shown(text) != text {
 		message = "holds a secret, and everybody on this machine can read command lines; use the variable " + envPrefix + spelt(key)
 	}
 	if message != "" {

@@ -14,11 +14,13 @@ import (
 
 // loader collects what the layers say.
 type loader struct {
-	environ  map[string]string
-	sources  []*source
-	tenants  []*Tenant
-	origins  map[string]Origin
-	problems []Problem
+	environ map[string]string
+	sources []*source
+	tenants []*Tenant
+	// notifications has the labelled blocks only.
+	notifications Notifications
+	origins       map[string]Origin
+	problems      []Problem
 	// first is where each block was defined first, by its key.
 	first map[string]hcl.Range
 	// referenced are the variables that env("…") reads anywhere in the files.
@@ -66,6 +68,8 @@ type reader struct {
 	// tenant and module are those whose blocks are being read.
 	tenant *Tenant
 	module *Module
+	// deferred takes problems that matter only where what is being read is used. Nil: they matter at once.
+	deferred *[]Problem
 }
 
 func (r *reader) wrong(at hcl.Range, message, hint string) {
@@ -202,6 +206,14 @@ func (r *reader) block(given *hclsyntax.Block, b *block, prefix string) {
 		if !strings.Contains(key, "?") && !twice {
 			r.tenant.Modules = append(r.tenant.Modules, inner.module)
 		}
+		inner.deferred = &inner.module.deferred
+	case "email", "webhook", "chat", "route":
+		if strings.Contains(key, "?") || twice {
+			break
+		}
+		if channel := r.notifications.add(b.name, given.Labels[0], fileOrigin(given.DefRange())); channel != nil {
+			inner.deferred = &channel.deferred
+		}
 	case settingsName:
 		if r.module.settings == nil {
 			r.module.settings = r.source.settings[given.Body]
@@ -258,8 +270,8 @@ func (r *reader) value(key string, a *attribute, expr hclsyntax.Expression) {
 	e := evaluator{environ: r.environ, dir: r.source.dir}
 	got, ok := e.evaluate(expr)
 	for _, t := range e.troubles {
-		if t.missing && r.module != nil {
-			r.module.deferred = append(r.module.deferred, r.source.problem(t.at, t.message, t.hint))
+		if t.missing && r.deferred != nil {
+			*r.deferred = append(*r.deferred, r.source.problem(t.at, t.message, t.hint))
 			continue
 		}
 		r.wrong(t.at, t.message, t.hint)

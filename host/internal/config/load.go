@@ -171,11 +171,11 @@ func load(dir string, names []string, contents [][]byte, environ map[string]stri
 			return nil, err
 		}
 	}
-	c := &Config{Dir: dir, Warnings: l.problems, loaded: &loaded{values: k, origins: l.origins, environ: environ, sources: l.sources}}
+	c := &Config{Dir: dir, Warnings: l.problems, Notifications: l.notifications, loaded: &loaded{values: k, origins: l.origins, environ: environ, sources: l.sources}}
 	if err := c.decode(l.tenants); err != nil {
 		return nil, err
 	}
-	if err := problemsError(c.scheduleProblems()); err != nil {
+	if err := problemsError(append(c.scheduleProblems(), c.notificationProblems()...)); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -184,6 +184,7 @@ func load(dir string, names []string, contents [][]byte, environ map[string]stri
 // defaults gives the layer of what nobody sets, for the tenants and modules there are.
 func (l *loader) defaults() layer {
 	values := schema.layerOf("", reflect.ValueOf(defaults()))
+	add(values, l.notifications.layer())
 	tenant := schema.block("tenant")
 	for _, t := range l.tenants {
 		add(values, tenant.layerOf("tenant."+t.Name+".", reflect.ValueOf(defaultTenant())))
@@ -208,6 +209,7 @@ func (c *Config) decode(tenants []*Tenant) error {
 		{"runs", &c.Runs},
 		{"retention", &c.Retention},
 		{"serve", &c.Serve},
+		{notificationsName, &c.Notifications},
 	} {
 		if err := decodeInto(c.values, part.key, part.to); err != nil {
 			return fmt.Errorf("decode %s: %w", part.key, err)
@@ -215,6 +217,12 @@ func (c *Config) decode(tenants []*Tenant) error {
 	}
 	c.Plugins.Directory = c.path(c.Plugins.Directory)
 	c.Plugins.LockFile = c.path(c.Plugins.LockFile)
+	c.Notifications.Location, _ = location(c.Notifications.TimeZone)
+	for _, p := range c.Notifications.parts() {
+		if err := decodeInto(c.values, p.key(), p.to); err != nil {
+			return fmt.Errorf("decode %s: %w", p.key(), err)
+		}
+	}
 	c.Tenants = tenants
 	for _, t := range tenants {
 		if err := decodeInto(c.values, "tenant."+t.Name, t); err != nil {

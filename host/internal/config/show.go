@@ -41,12 +41,24 @@ func (c *Config) entriesOf(b *block, prefix string) []Entry {
 	b.walk(prefix, func(key string, _ []int, a *attribute) {
 		e := Entry{Key: key, Value: c.values.Get(key), Origin: c.origins[key]}
 		if text, ok := e.Value.(string); ok && a.kind == kindSecret {
-			e.Value = ShownURL(text)
+			e.Value = a.shown(text)
 			e.Secret = e.Value != text
 		}
 		entries = append(entries, e)
 	})
 	return entries
+}
+
+// shown gives a secret as it may be shown.
+func (a *attribute) shown(text string) string {
+	switch {
+	case text == "":
+		return ""
+	case a.check == "database":
+		return ShownURL(text)
+	default:
+		return hidden
+	}
 }
 
 // What stands instead of a value.
