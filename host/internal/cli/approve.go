@@ -52,6 +52,11 @@ func (a *app) rejectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			names, err := moduleNames(ctx, s)
+			if err != nil {
+				return err
+			}
+			a.tell(ctx, s, names[run.ModuleID])
 			return a.done("%s of run %d rejected. The next sync holds them again if they are still true.", plural(n, "held change"), run.ID)
 		}),
 	}

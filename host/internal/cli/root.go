@@ -105,7 +105,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		a.testCommand(), a.planCommand(), a.syncCommand(), a.serveCommand(), a.pauseCommand(), a.resumeCommand(), a.approveCommand(), a.rejectCommand(),
-		a.statusCommand(), a.doctorCommand(),
+		a.statusCommand(), a.doctorCommand(), a.notificationsCommand(),
 		a.mappingsCommand(), a.customersCommand(), a.subscriptionsCommand(), a.runsCommand(), a.changesCommand(),
 		a.tenantCommand(), a.moduleCommand(), a.pluginCommand(), a.configCommand(), a.dbCommand(), a.versionCommand(),
 	)
@@ -197,7 +197,7 @@ func wrongArgs(cmd *cobra.Command, args []string, err error) string {
 
 // sampleArgs are what a command may be called with, where it has no example of its own.
 var sampleArgs = map[string]string{
-	"TENANT": "acme", "MODULE": "rhipe", "TENANT/MODULE": "acme/rhipe", "TENANT[/MODULE]": "acme/rhipe", "RUN": "3", "FROM-MODULE": "acme/rhipe", "TO-MODULE": "acme/cloudiq", "FILE.csv": "mine.csv",
+	"TENANT": "acme", "MODULE": "rhipe", "TENANT/MODULE": "acme/rhipe", "TENANT[/MODULE]": "acme/rhipe", "CHANNEL": "ops", "RUN": "3", "FROM-MODULE": "acme/rhipe", "TO-MODULE": "acme/cloudiq", "FILE.csv": "mine.csv",
 	"CUSTOMER": "\"Blue Gum Dental\"", "DISTRIBUTOR-CUSTOMER": "\"Blue Gum Dental Pty Ltd\"",
 }
 

@@ -170,6 +170,9 @@ func (a *app) runModules(ctx context.Context, target string, o runOptions) error
 		if err != nil {
 			failures = append(failures, err)
 		}
+		if o.mode == integrator.Sync {
+			a.tell(ctx, s, module.String())
+		}
 		if ctx.Err() != nil {
 			break
 		}

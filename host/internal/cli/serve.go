@@ -52,7 +52,8 @@ type server struct {
 	asked, current *app
 	files          *watch
 	// end ends the program, for the reason given.
-	end context.CancelCauseFunc
+	end     context.CancelCauseFunc
+	telling *telling
 }
 
 // serve runs what is due until ctx ends and the runs under way have ended, too.
@@ -71,7 +72,7 @@ func (a *app) serve(ctx context.Context) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	log := a.log()
-	v := &server{store: s, loop: schedule.NewLoop(log), log: log, asked: &asked, current: a, files: files, end: end}
+	v := &server{store: s, loop: schedule.NewLoop(log), log: log, asked: &asked, current: a, files: files, telling: newTelling(log), end: end}
 	health, err := v.listen(ctx, c.Serve.Listen)
 	if err != nil {
 		return err
@@ -85,7 +86,10 @@ func (a *app) serve(ctx context.Context) error {
 	var watching sync.WaitGroup
 	watching.Go(func() { v.watch(ctx) })
 	watching.Go(func() { v.present(ctx) })
+	ended := make(chan struct{})
+	watching.Go(func() { v.telling.serve(ctx, ended) })
 	v.loop.Serve(ctx)
+	close(ended)
 	watching.Wait()
 	log.Info("ended")
 	if cause := context.Cause(ctx); outdated(cause) {

@@ -38,6 +38,8 @@ type planned struct {
 	policy   schedule.Policy
 	// end ends the program.
 	end context.CancelCauseFunc
+	// tell has people told of the module.
+	tell func(module string)
 }
 
 // take makes the configuration of a the one that counts.
@@ -70,6 +72,10 @@ func (v *server) take(ctx context.Context, a *app) error {
 	}
 	v.current = a
 	v.loop.Set(plan)
+	for _, warning := range a.config.Notifications.ChannelWarnings() {
+		v.log.Warn("a channel cannot be used; its messages wait", "problem", warning.String())
+	}
+	v.telling.take(a.teller(v.store))
 	return nil
 }
 
@@ -101,6 +107,7 @@ func (v *server) modules(ctx context.Context, a *app, policy schedule.Policy) ([
 			}
 			p := &planned{
 				app: a, store: v.store, end: v.end, module: moduleOf(t, m), id: module.ID, entities: entitiesOf(m.Schedule.Sync), schedule: when, policy: policy,
+				tell: v.telling.tell,
 			}
 			modules = append(modules, p)
 			if when != nil {
@@ -162,6 +169,9 @@ func (p *planned) run(ctx context.Context, wish *schedule.Wish) error {
 		req.Trigger, req.Who, req.Wish, req.Entities = queued, wish.Who, wish.ID, entitiesOf(strings.Split(wish.Entities, ","))
 	}
 	report, err := p.integrator(p.store).RunUnattended(ctx, req)
+	if report != nil {
+		p.tell(p.module.String())
+	}
 	if outdated(err) {
 		p.end(err)
 	}

@@ -132,6 +132,9 @@ func (r *allRuns) one(ctx context.Context, i int) {
 			Module: module, Mode: integrator.Sync, Entities: r.options.entities, Trigger: r.options.trigger, Who: r.app.who(),
 		})
 	}
+	if report != nil {
+		r.app.tell(ctx, r.store, module.String())
+	}
 	code := exitDone
 	switch {
 	case err != nil:
