@@ -63,7 +63,10 @@ func (b *bench) refusals(ctx context.Context, what string, spoil func(*distribut
 // refused sends the settings with one changed, nil for absent, and demands an error that names it.
 func (b *bench) refused(ctx context.Context, schema []*distributorv1.SettingField, name string, value any) error {
 	sent, err := wireSettings(schema, b.Settings)
-	if err != nil {
+	switch {
+	case err != nil && b.unusable != "":
+		return missing("%s", b.unusable)
+	case err != nil:
 		return err
 	}
 	delete(sent, name)

@@ -50,7 +50,7 @@ var _ runner.Runner = (*process)(nil)
 
 // program opens a plugin's program as a host does: nothing of the host's environment, mutual TLS, an empty standard input.
 func program(path string) opener {
-	return func(_ context.Context, texts *textLog) (*session, error) {
+	return func(ctx context.Context, texts *textLog) (*session, error) {
 		full, err := filepath.Abs(path)
 		if err != nil {
 			return nil, err
@@ -65,17 +65,25 @@ func program(path string) opener {
 				// The program is not tied to the context: it must end when it is asked to.
 				p.cmd = exec.Command(full) //nolint:noctx // see above
 				p.cmd.Env = append(hostEnvironment(), cmd.Env...)
+				ownGroup(p.cmd)
 				return p, nil
 			},
 		})
+		// Whoever does not want to wait any more is not kept by a program that does not come up.
+		defer context.AfterFunc(ctx, func() { _ = p.Kill(ctx) })()
 		protocol, err := client.Client()
 		if err != nil {
 			client.Kill()
+			killGroup(p.cmd)
+			if ctx.Err() != nil {
+				err = ctx.Err()
+			}
 			return nil, fmt.Errorf("%w%s", err, p.lastWords())
 		}
 		raw, err := protocol.Dispense(wire.PluginName)
 		if err != nil {
 			client.Kill()
+			killGroup(p.cmd)
 			return nil, err
 		}
 		return &session{
@@ -83,6 +91,7 @@ func program(path string) opener {
 			close: func() {
 				client.Kill()
 				<-p.done
+				killGroup(p.cmd)
 			},
 		}, nil
 	}
@@ -109,7 +118,9 @@ func (p *process) Start(context.Context) error {
 		return errors.Join(err, out.Close(), outEnd.Close())
 	}
 	p.cmd.Stdout, p.cmd.Stderr = outEnd, loggedEnd
+	p.mu.Lock()
 	err = p.cmd.Start()
+	p.mu.Unlock()
 	_, _ = outEnd.Close(), loggedEnd.Close()
 	if err != nil {
 		close(p.done)
@@ -206,6 +217,8 @@ func (p *process) Wait(context.Context) error {
 
 // Kill kills the program.
 func (p *process) Kill(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.cmd == nil || p.cmd.Process == nil {
 		return nil
 	}

@@ -35,14 +35,20 @@ const (
 // Rules gives every rule there is, but those that a simulator's faults add.
 func Rules() []Rule { return append(slices.Clone(rules), secretRule) }
 
+// The rules without which hardly anything else can be checked.
+const (
+	ruleHandshake = "process.handshake"
+	ruleAccepts   = "configure.accepts"
+)
+
 var rules = []Rule{
-	{"process.handshake", "The plugin starts, and agrees on a version of the protocol with mutual TLS", whereCalls, checkHandshake},
+	{ruleHandshake, "The plugin starts, and agrees on a version of the protocol with mutual TLS", whereCalls, checkHandshake},
 	{"describe.alone", "Describe answers before Configure, and the same twice", whereCalls, checkDescribeAlone},
 	{"describe.identity", "Name, version and host versions are what hosts can read", whereHosts, checkIdentity},
 	{"describe.settings", "Each setting has a name, a type and a help, and a default only where it may have one", whereSettings, checkSchema},
 
 	{"configure.first", "Nothing is listed before Configure", whereCalls, checkConfigureFirst},
-	{"configure.accepts", "Good settings are accepted", whereSettings, checkAccepts},
+	{ruleAccepts, "Good settings are accepted", whereSettings, checkAccepts},
 	{"configure.required", "A required setting that is missing is refused, by its name", whereSettings, checkRequired},
 	{"configure.types", "A text that is no number, duration, URL or boolean is refused where one is due, by the setting's name", whereSettings, checkTypes},
 	{"configure.choices", "A text that is none of the choices is refused, by the setting's name", whereSettings, checkChoices},

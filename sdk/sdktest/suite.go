@@ -201,6 +201,10 @@ type bench struct {
 	// texts are everything the plugin said: log, messages, warnings. It must not hold a secret.
 	texts       textLog
 	unreachable bool
+	// blocked says why nothing more can be checked, unusable why nothing that needs good settings can; "" if that is not so.
+	blocked, unusable string
+	// dead: the plugin does not start.
+	dead bool
 }
 
 func newBench(s Suite, open opener) *bench {
@@ -234,7 +238,10 @@ func (b *bench) result(ctx context.Context, rule *Rule) Result {
 	defer cancel()
 	began := time.Now()
 	result := Result{Rule: rule.Name, Demand: rule.Demand, Where: rule.Where, Outcome: Passed}
-	err := rule.check(ctx, b)
+	err := b.blockedBy(rule)
+	if err == nil {
+		err = b.blamed(ctx, rule, rule.check(ctx, b))
+	}
 	var skipped *notChecked
 	switch {
 	case errors.As(err, &skipped):
@@ -244,6 +251,35 @@ func (b *bench) result(ctx context.Context, rule *Rule) Result {
 	}
 	result.Took = time.Since(began)
 	return result
+}
+
+// blockedBy skips a rule that would only show again what a rule before it has shown.
+func (b *bench) blockedBy(rule *Rule) error {
+	if b.blocked == "" || rule.Name == secretRule.Name && !b.dead {
+		return nil
+	}
+	return missing("%s", b.blocked)
+}
+
+// blamed gives what a rule's check has seen, and takes note of what keeps all that follows from being checked.
+func (b *bench) blamed(ctx context.Context, rule *Rule, seen error) error {
+	var skipped *notChecked
+	if seen == nil || errors.As(seen, &skipped) || ctx.Err() != nil {
+		return seen
+	}
+	if b.Simulator != nil {
+		if err := b.Simulator.Play(ctx, ""); err != nil {
+			b.blocked = "because the simulator does not answer any more; see " + rule.Name
+			return fmt.Errorf("the simulator does not answer any more, so this says nothing about the plugin: %w", err)
+		}
+	}
+	switch rule.Name {
+	case ruleHandshake:
+		b.blocked, b.dead = "because the plugin does not start; see "+rule.Name, true
+	case ruleAccepts:
+		b.unusable = "because good settings are not accepted; see " + rule.Name
+	}
+	return seen
 }
 
 // rules gives the rules, and one more for each fault of the simulator.
@@ -310,6 +346,9 @@ func (b *bench) start(ctx context.Context) (*session, error) {
 func (b *bench) connect(ctx context.Context, changes map[string]any) (*session, error) {
 	if b.Settings == nil {
 		return nil, missing("needs settings (--settings, or a simulator that gives them)")
+	}
+	if b.unusable != "" {
+		return nil, missing("%s", b.unusable)
 	}
 	settings := maps.Clone(b.Settings)
 	for name, value := range changes {
