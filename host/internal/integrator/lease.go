@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,7 +40,8 @@ func (l *leases) all() []store.Module {
 
 func (i *Integrator) leaseTime() time.Duration { return cmp.Or(i.Lease, time.Minute) }
 
-// lease takes the leases, all or none. It does not wait for any, so two runs that want the same ones never block each other.
+// lease takes the leases, all or none. It waits for none that another run of its module has, so two runs that want the same
+// ones never block each other; for one that was only lent to a run of the same account it does, see share.
 func (r *run) lease(ctx context.Context) error {
 	// What is renewed beside the run is a copy: the run itself goes on to learn about its module.
 	r.leasedAt = time.Now()
@@ -48,7 +50,7 @@ func (r *run) lease(ctx context.Context) error {
 		modules = append(modules, r.from)
 	}
 	for _, module := range modules {
-		if err := r.take(ctx, module, string(r.req.Mode)); err != nil {
+		if err := r.await(ctx, module, string(r.req.Mode), func(held store.Lease) bool { return strings.HasSuffix(held.Purpose, lent) }); err != nil {
 			return errors.Join(err, r.release(ctx))
 		}
 	}
@@ -61,6 +63,26 @@ func (r *run) take(ctx context.Context, module store.Module, purpose string) err
 		r.leases.add(module)
 	}
 	return err
+}
+
+// lent ends the purpose of a lease that a run of another module of the same account has taken.
+const lent = ", which uses the same account"
+
+// await takes a lease, and waits for it as long as that is worth it.
+func (r *run) await(ctx context.Context, module store.Module, purpose string, worth func(store.Lease) bool) error {
+	for {
+		err := r.take(ctx, module, purpose)
+		var held *store.LeaseHeldError
+		if !errors.As(err, &held) || !worth(held.Lease) {
+			return err
+		}
+		r.progress("open", 0, fmt.Sprintf("waits for a run of the same account: %s has the lease of %s (%s)", held.Lease.Holder, module.Name, held.Lease.Purpose))
+		select {
+		case <-time.After(shareWait):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // shareWait is how often a run asks whether another one with the same account has ended.
@@ -87,20 +109,7 @@ func (r *run) share(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	purpose := fmt.Sprintf("%s of %s, which uses the same account", r.req.Mode, r.req.Module)
-	for {
-		err := r.take(ctx, module, purpose)
-		var held *store.LeaseHeldError
-		if !errors.As(err, &held) {
-			return err
-		}
-		r.progress("open", 0, fmt.Sprintf("waits for a run of the same account: %s is being run by %s", first, held.Lease.Holder))
-		select {
-		case <-time.After(shareWait):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
+	return r.await(ctx, module, fmt.Sprintf("%s of %s", r.req.Mode, r.req.Module)+lent, func(store.Lease) bool { return true })
 }
 
 // renew makes the leases last longer.
