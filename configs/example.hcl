@@ -34,7 +34,7 @@ retention {
 
 # How "tallyman serve" runs what is due.
 serve {
-  listen                   = ""   # address of /healthz and /readyz, such as "127.0.0.1:8470"; empty: none
+  listen                   = ""   # address of /healthz, /readyz and /metrics, such as "127.0.0.1:8470"; empty: none
   max_runs                 = 4    # runs at once; those of one tenant are made one after another
   max_runs_per_distributor = 2    # how many of them with one distributor, so that a slow one leaves room for the others
   drain                    = "1m" # how long runs may go on when it is told to end; then they are cancelled, and made anew at the next start

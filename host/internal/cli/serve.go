@@ -17,6 +17,7 @@ import (
 	"github.com/tallymanhq/tallyman/host/internal/config"
 	"github.com/tallymanhq/tallyman/host/internal/schedule"
 	"github.com/tallymanhq/tallyman/host/internal/store"
+	"github.com/tallymanhq/tallyman/host/internal/telemetry"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -36,7 +37,9 @@ func (a *app) serveCommand() *cobra.Command {
 			"Several hosts may serve one PostgreSQL: each module is run by one of them at a time, and by another if that one dies.\n" +
 			"To upgrade them, run \"tallyman db migrate\" with the new version, then replace one host after the other: those of the\n" +
 			"version before go on meanwhile. Where they cannot, they end by themselves, change nothing, and say so.\n\n" +
-			"With serve.listen, /healthz answers 200 while the program works, /readyz while it takes up runs, too.\n" +
+			"With serve.listen, /healthz answers 200 while the program works, /readyz while it takes up runs, too, and /metrics\n" +
+			"tells Prometheus how every module is doing: see configs/prometheus and configs/grafana. Nobody is asked who they are,\n" +
+			"so listen where only your monitoring gets to.\n" +
 			"configs/systemd/tallyman-serve.service runs it under systemd.",
 		Example: "  tallyman serve\n  tallyman serve --set serve.listen=127.0.0.1:8470",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context()) },
@@ -51,6 +54,7 @@ type server struct {
 	// asked is the command line as it was given, current the same with the configuration that counts.
 	asked, current *app
 	files          *watch
+	metrics        *telemetry.Metrics
 	// end ends the program, for the reason given.
 	end     context.CancelCauseFunc
 	telling *telling
@@ -73,6 +77,9 @@ func (a *app) serve(ctx context.Context) error {
 	defer end(nil)
 	log := a.log()
 	v := &server{store: s, loop: schedule.NewLoop(log), log: log, asked: &asked, current: a, files: files, telling: newTelling(log), end: end}
+	if v.metrics, err = v.measure(); err != nil {
+		return err
+	}
 	health, err := v.listen(ctx, c.Serve.Listen)
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ type health struct{ server *http.Server }
 // aliveFor is how long ago the loop may have looked last. It does so each minute.
 const aliveFor = 5 * time.Minute
 
-// listen answers /healthz and /readyz at an address. None: nobody answers.
+// listen answers /healthz, /readyz and /metrics at an address. None: nobody answers.
 func (v *server) listen(ctx context.Context, address string) (*health, error) {
 	if address == "" {
 		return &health{}, nil
@@ -39,13 +39,14 @@ func (v *server) listen(ctx context.Context, address string) (*health, error) {
 		}
 		return v.alive(begun)
 	}))
+	mux.Handle("GET /metrics", v.metrics.Handler())
 	h := &health{&http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}}
 	go func() {
 		if err := h.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			v.log.Error("/healthz and /readyz are not answered any more", "error", err)
+			v.log.Error("/healthz, /readyz and /metrics are not answered any more", "error", err)
 		}
 	}()
-	v.log.Info("answering /healthz and /readyz", "address", listener.Addr().String())
+	v.log.Info("answering /healthz, /readyz and /metrics", "address", listener.Addr().String())
 	return h, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/tallymanhq/tallyman/host/internal/integrator"
 	"github.com/tallymanhq/tallyman/host/internal/schedule"
 	"github.com/tallymanhq/tallyman/host/internal/store"
+	"github.com/tallymanhq/tallyman/host/internal/telemetry"
 )
 
 const (
@@ -36,6 +37,7 @@ type planned struct {
 	schedule *schedule.Schedule
 	since    time.Time
 	policy   schedule.Policy
+	metrics  *telemetry.Metrics
 	// end ends the program.
 	end context.CancelCauseFunc
 	// tell has people told of the module.
@@ -71,6 +73,7 @@ func (v *server) take(ctx context.Context, a *app) error {
 		v.log.Info("serving", "scheduled_modules", scheduledModules, "runs_at_once", serve.MaxRuns)
 	}
 	v.current = a
+	v.metrics.Serves(watchedModules(a.config), watchedWords)
 	v.loop.Set(plan)
 	for _, warning := range a.config.Notifications.ChannelWarnings() {
 		v.log.Warn("a channel cannot be used; its messages wait", "problem", warning.String())
@@ -107,7 +110,7 @@ func (v *server) modules(ctx context.Context, a *app, policy schedule.Policy) ([
 			}
 			p := &planned{
 				app: a, store: v.store, end: v.end, module: moduleOf(t, m), id: module.ID, entities: entitiesOf(m.Schedule.Sync), schedule: when, policy: policy,
-				tell: v.telling.tell,
+				metrics: v.metrics, tell: v.telling.tell,
 			}
 			modules = append(modules, p)
 			if when != nil {
@@ -179,6 +182,7 @@ func (p *planned) run(ctx context.Context, wish *schedule.Wish) error {
 	log := p.log().With("module", p.module.String())
 	switch {
 	case report != nil:
+		p.metrics.Ended(ended(p.module, report))
 		log = log.With("run", report.Run, "outcome", string(report.Outcome), "changes", report.Counts[integrator.CountApplied],
 			"took", report.Duration.Round(time.Millisecond).String())
 	case errors.As(err, &held):

@@ -86,7 +86,7 @@ const leastRetention = 30 * day
 
 // Serve says how "tallyman serve" runs what is due.
 type Serve struct {
-	// Listen is the address of /healthz and /readyz: "127.0.0.1:8470". Default none.
+	// Listen is the address of /healthz, /readyz and /metrics: "127.0.0.1:8470". Default none.
 	Listen string `koanf:"listen" check:"address"`
 	// MaxRuns is how many runs are made at once. Default 4.
 	MaxRuns int `koanf:"max_runs" least:"1" most:"1000"`

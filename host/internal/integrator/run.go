@@ -54,6 +54,8 @@ type run struct {
 
 	details Details
 	counts  map[string]int
+	// requests is how many requests to the distributor the plugin told of.
+	requests int64
 	// applied: the plan was written.
 	applied bool
 	// broken says, by entity, why a listing could not be used. The run goes on with the other entity.
@@ -230,6 +232,7 @@ func (r *run) report(err error) *Report {
 		Error: ProblemOf(err), Started: r.started, Duration: r.now().Sub(r.started),
 		CustomersComplete:     r.customers.complete && r.narrow == nil,
 		SubscriptionsComplete: r.subscriptions.complete && r.narrow == nil,
+		Requests:              r.requests, Crashed: r.record.Crash != nil,
 	}
 	rep.Outcome = r.outcome(err)
 	return rep
@@ -297,6 +300,7 @@ func (r *run) listingFailed(ctx context.Context, entity string, err error) error
 
 // judge looks at how a listing ended. A listing of which nothing was read has failed.
 func (r *run) judge(ctx context.Context, entity string, result pluginhost.Result) error {
+	r.requests += result.Requests
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -60,6 +60,7 @@ type Loop struct {
 	log   hclog.Logger
 	plans chan Plan
 	beat  atomic.Int64
+	seen  atomic.Pointer[Glance]
 
 	plan   Plan
 	states map[string]*state
@@ -241,6 +242,7 @@ func (l *Loop) pass(ctx, runs context.Context) time.Duration {
 	if l.blind.Equal(now) {
 		wait = min(wait, pause, max(l.plan.Policy.Wait, time.Second))
 	}
+	l.show(now)
 	return max(wait, time.Millisecond)
 }
 

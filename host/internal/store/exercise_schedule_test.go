@@ -42,6 +42,13 @@ func exerciseSchedules(t *testing.T, fresh newDatabase) {
 		if diff := cmp.Diff(stored, kept); diff != "" {
 			t.Errorf("what is kept is not what is stored: %s", diff)
 		}
+		glances, err := s.Glances(ctx)
+		must(t, err)
+		for _, g := range glances {
+			if row, ok := kept[g.ModuleID]; ok != (g.Scheduled != nil) || ok && !g.Scheduled.Equal(row.Since) {
+				t.Errorf("at a glance %s/%s has been scheduled since %v, want %v", g.Tenant, g.Module, g.Scheduled, row.Since)
+			}
+		}
 		var texts []string
 		for _, m := range modules {
 			if row, ok := kept[m.ID]; ok {

@@ -5,6 +5,8 @@ package store
 import (
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func exerciseStandings(t *testing.T, fresh newDatabase) {
@@ -27,8 +29,12 @@ func exerciseStandings(t *testing.T, fresh newDatabase) {
 	}
 	fails := func(r *Run) { r.Outcome, r.ErrorCode, r.Error = "failed", "distributor.auth", "refused" }
 	standing := func() Standing {
+		t.Helper()
 		all, err := w.Standings(ctx, w.tenant.ID)
 		must(t, err)
+		glances, err := w.Glances(ctx)
+		must(t, err)
+		sameAtAGlance(t, all, glances)
 		return all[w.module.ID]
 	}
 
@@ -72,5 +78,34 @@ func exerciseStandings(t *testing.T, fresh newDatabase) {
 	}
 	if all, err = w.Standings(ctx, other.TenantID); err != nil || len(all) != 1 || all[other.ID].Last != nil {
 		t.Errorf("another tenant's standings: %+v (%v)", all, err)
+	}
+}
+
+// sameAtAGlance checks that glances say the same as standings do.
+func sameAtAGlance(t *testing.T, standings map[int64]Standing, glances []Glance) {
+	t.Helper()
+	seen := 0
+	for _, g := range glances {
+		s, ok := standings[g.ModuleID]
+		if !ok {
+			continue
+		}
+		seen++
+		want := Glance{
+			ModuleID: g.ModuleID, Tenant: g.Tenant, Module: g.Module, Scheduled: g.Scheduled,
+			Customers: s.Customers, Subscriptions: s.Subscriptions, Held: s.Held,
+		}
+		if s.Last != nil {
+			want.Started, want.Finished = &s.Last.StartedAt, s.Last.FinishedAt
+		}
+		if s.Failing != nil {
+			want.Failures = s.Failing.Runs
+		}
+		if diff := cmp.Diff(want, g); diff != "" {
+			t.Errorf("at a glance (-the standing, +the glance):\n%s", diff)
+		}
+	}
+	if seen != len(standings) {
+		t.Errorf("%d modules at a glance, of %d", seen, len(standings))
 	}
 }
