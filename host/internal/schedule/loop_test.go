@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -371,15 +372,15 @@ func TestAPastThatCannotBeReadIsSaidOnceAndTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRecord()
 		plan := Plan{Policy: usual, Limit: 1}
-		asked := 0
+		var asked atomic.Int64
 		for _, name := range []string{"a", "b", "c"} {
 			entry := r.entry(t, name, Spec{Daily: &Clock{2, 0}}, bubble, takes(0))
 			past := entry.Past
 			entry.Past = func(ctx context.Context) (Past, error) {
-				asked++
+				n := asked.Add(1)
 				// Each module is told of it in other words.
 				if now := time.Now(); now.After(bubble.Add(time.Hour)) && now.Before(bubble.Add(3*time.Hour)) {
-					return Past{}, fmt.Errorf("the database is locked (%s, %d)", name, asked)
+					return Past{}, fmt.Errorf("the database is locked (%s, %d)", name, n)
 				}
 				return past(ctx)
 			}
@@ -387,10 +388,10 @@ func TestAPastThatCannotBeReadIsSaidOnceAndTriedAgain(t *testing.T) {
 		}
 		_, stop := r.up(plan)
 		until(1, 1, 59)
-		asked = 0
+		asked.Store(0)
 		until(1, 2, 1)
-		if asked < 10 || asked > 14 {
-			t.Errorf("in two minutes it was asked for %d times", asked)
+		if n := asked.Load(); n < 10 || n > 14 {
+			t.Errorf("in two minutes it was asked for %d times", n)
 		}
 		until(1, 4, 0)
 		stop()
