@@ -25,8 +25,8 @@ func (a *app) dbCopy() *cobra.Command {
 			"and what is written here after it is not there. Then write the other URL into database.url; the next sync goes\n" +
 			"on where the last one ended. This database stays as it is.",
 		Example: "  createdb --owner tallyman tallyman\n" +
-			"  export TALLYMAN_DATABASE=postgres://tallyman:…@db.example.com:5432/tallyman\n" +
-			"  tallyman db copy --to 'env(\"TALLYMAN_DATABASE\")'",
+			"  export DATABASE_URL=postgres://tallyman:…@db.example.com:5432/tallyman\n" +
+			"  tallyman db copy --to 'env(\"DATABASE_URL\")'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			target, err := targetOf(to)
 			if err != nil {
