@@ -300,10 +300,28 @@ func (p *proposing) notTwice(found []finding) {
 				break
 			}
 		}
+		if j := p.mappedAlready(i, found); j >= 0 && f.by >= ByDomain && why[i] == "" {
+			why[i] = fmt.Sprintf("%s is that of %s at %s, but %s at %s is mapped to the same customer already",
+				f.what, p.sourceText(f.source), p.source.Module, p.targetText(j), p.target.Module)
+		}
 	}
 	for i, text := range why {
 		found[i].why = text
 	}
+}
+
+// mappedAlready gives another of the target's customers that was mapped before to the customer which one is found to be, and
+// about which stronger evidence is known, or none any more: what showed it then may have been carried over since, and what is
+// left of it may point to another of the source's customers that is mapped to the same one. -1: none.
+func (p *proposing) mappedAlready(at int, found []finding) int {
+	f := &found[at]
+	for i := range p.target.Customers {
+		c, g := &p.target.Customers[i], &found[i]
+		if i != at && c.CustomerID != 0 && c.CustomerID == f.customer && !c.Ended && (g.by == None || level(g.by) < level(f.by)) {
+			return i
+		}
+	}
+	return -1
 }
 
 // level puts both kinds of a vendor's ids together.

@@ -534,3 +534,29 @@ func TestDecisionsThatCannotBeFollowed(t *testing.T) {
 		})
 	}
 }
+
+// TestASecondMoveDoesNotTakeANameForMore: two of the source's customers are mapped to one of ours, and the vendor's ids made the
+// target's nc2 that one. What showed it of the first was carried over since; the other's name at the target still is none of it.
+func TestASecondMoveDoesNotTakeANameForMore(t *testing.T) {
+	t.Parallel()
+	source := Side{
+		Complete: true,
+		Customers: customers(
+			Customer{ID: 1, Key: "oc2", Ref: "oc2", Name: "Twins", CustomerID: 6, CustomerName: "Twins"},
+			Customer{ID: 2, Key: "oc3", Ref: "oc3", Name: "Another", CustomerID: 6, CustomerName: "Twins"},
+		),
+		Subscriptions: subs(Subscription{ID: 1, Key: "s", Ref: "s", CustomerKey: "oc3", RecordID: 11, CustomerID: 6, Name: "Mail", Vendor: "microsoft", VendorRef: "m1"}),
+	}
+	target := Side{
+		Complete: true,
+		Customers: customers(
+			Customer{ID: 3, Key: "nc0", Ref: "nc0", Name: "Twins"},
+			Customer{ID: 4, Key: "nc2", Ref: "nc2", Name: "Customer 2", CustomerID: 6, CustomerName: "Twins"},
+		),
+		Subscriptions: subs(Subscription{ID: 2, Key: "n", Ref: "n", CustomerKey: "nc2", Name: "Mail", Vendor: "microsoft", VendorRef: "m1"}),
+	}
+	o := propose(t, source, target)
+	if len(o.Mapped) > 0 || len(o.Left) != 1 || !strings.Contains(o.Left[0], `"Customer 2" (nc2) at acme/new is mapped to the same customer already`) {
+		t.Errorf("mapped %v, left %v", o.Mapped, o.Left)
+	}
+}
