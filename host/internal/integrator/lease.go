@@ -24,11 +24,16 @@ func (i *Integrator) holderOfRun() string { return i.Holder + ", run " + rand.Te
 type leases struct {
 	sync.Mutex
 	modules []store.Module
+	// since is when the first of them was asked for, by the clock that measures how long they last.
+	since time.Time
 }
 
-func (l *leases) add(module store.Module) {
+func (l *leases) add(module store.Module, asked time.Time) {
 	l.Lock()
 	defer l.Unlock()
+	if len(l.modules) == 0 {
+		l.since = asked
+	}
 	l.modules = append(l.modules, module)
 }
 
@@ -41,26 +46,25 @@ func (l *leases) all() []store.Module {
 func (i *Integrator) leaseTime() time.Duration { return cmp.Or(i.Lease, time.Minute) }
 
 // lease takes the leases, all or none. It waits for none that another run of its module has, so two runs that want the same
-// ones never block each other; for one that was only lent to a run of the same account it does, see share.
+// ones never block each other; for one that was only lent to a run of the same account it does, see share, as long as it has
+// none itself: what it has is renewed only once it has all.
 func (r *run) lease(ctx context.Context) error {
-	// What is renewed beside the run is a copy: the run itself goes on to learn about its module.
-	r.leasedAt = time.Now()
-	modules := []store.Module{r.module}
-	if r.from.ID != 0 {
-		modules = append(modules, r.from)
+	waits := func(held store.Lease) bool { return strings.HasSuffix(held.Purpose, lent) }
+	err := r.await(ctx, r.module, string(r.req.Mode), waits)
+	if err == nil && r.from.ID != 0 {
+		err = r.take(ctx, r.from, string(r.req.Mode))
 	}
-	for _, module := range modules {
-		if err := r.await(ctx, module, string(r.req.Mode), func(held store.Lease) bool { return strings.HasSuffix(held.Purpose, lent) }); err != nil {
-			return errors.Join(err, r.release(ctx))
-		}
+	if err != nil {
+		return errors.Join(err, r.release(ctx))
 	}
 	return nil
 }
 
 func (r *run) take(ctx context.Context, module store.Module, purpose string) error {
+	asked := time.Now()
 	_, err := r.store.AcquireLease(ctx, module, r.holder, purpose, r.leaseTime())
 	if err == nil {
-		r.leases.add(module)
+		r.leases.add(module, asked)
 	}
 	return err
 }
@@ -125,7 +129,7 @@ func (r *run) renew(ctx context.Context) error {
 // keepLease renews the leases until ended is closed or ctx is over. It gives an error when they are lost, or may be soon: a host
 // that cannot reach a database which others reach ends its run before they may begin theirs.
 func (r *run) keepLease(ctx context.Context, ended <-chan struct{}) error {
-	lease, begun := r.leaseTime(), r.leasedAt
+	lease, begun := r.leaseTime(), r.leases.since
 	margin := lease / 4
 	var failed error
 	timer := time.NewTimer(lease / 3)

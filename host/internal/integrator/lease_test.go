@@ -419,3 +419,55 @@ func TestAWaitForTheAccountEndsWithTheRun(t *testing.T) {
 	}
 	o.goOn()
 }
+
+// TestAWaitForTheAccountCostsNoneOfTheLease: a run that waited for its own module's lease, which was lent, longer than a lease
+// lasts, has all of the time that a lease gives.
+func TestAWaitForTheAccountCostsNoneOfTheLease(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.fake.lists([]sdk.Customer{customer("c1", "Contoso")}, sub("u1", "c1", "5"))
+	i := r.later(0)
+	i.Lease = time.Second
+	tenant, module := r.module.Tenant, r.module.Name
+	acme, err := i.Store.EnsureTenant(t.Context(), tenant, r.module.TenantName)
+	must(t, err)
+	row, err := i.Store.EnsureModule(t.Context(), acme.ID, module, r.module.Plugin)
+	must(t, err)
+	_, err = i.Store.AcquireLease(t.Context(), row, "other", "sync of beta/fake"+lent, 3*time.Second)
+	must(t, err)
+	r.fake.at = func(ctx context.Context, step string) error {
+		if step != "customers" {
+			return nil
+		}
+		select { // long enough for the lease to be renewed
+		case <-time.After(500 * time.Millisecond):
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	report, err := i.Run(t.Context(), r.request())
+	must(t, err)
+	r.wants(report, Succeeded, map[string]int{CountCreated: 1})
+}
+
+// TestARunWithALeaseWaitsForNoOther: nobody renews what a move has while it waits, so it does not.
+func TestARunWithALeaseWaitsForNoOther(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.fake.lists([]sdk.Customer{customer("c1", "Contoso")}, sub("u1", "c1", "5"))
+	i := r.later(0)
+	_, err := i.Run(t.Context(), r.request())
+	must(t, err)
+	_, row, err := i.Store.FindModule(t.Context(), r.module.Tenant, r.module.Name)
+	must(t, err)
+	_, err = i.Store.AcquireLease(t.Context(), row, "other", "sync of beta/fake"+lent, time.Hour)
+	must(t, err)
+	req := r.request()
+	req.Module.Name, req.Mode, req.Move = "another", Plan, &MoveFrom{Module: r.module.Name}
+	_, err = i.Run(t.Context(), req)
+	busyError(t, err)
+	if leases, err := i.Store.Leases(t.Context(), 0); err != nil || len(leases) != 1 {
+		t.Errorf("the move keeps a lease: %v, %v", leases, err)
+	}
+}

@@ -31,8 +31,6 @@ type run struct {
 	// holder is the run's name in the lease.
 	holder string
 	leases leases
-	// leasedAt is when the first of them was taken, by the clock that measures how long they last.
-	leasedAt time.Time
 
 	tenant store.Tenant
 	module store.Module
