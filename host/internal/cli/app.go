@@ -81,6 +81,12 @@ func splitModule(target string) (tenant, module string, err error) {
 	return tenant, module, nil
 }
 
+// distributorOf gives the name of a plugin without the version that is pinned, which makes it no other distributor.
+func distributorOf(plugin string) string {
+	name, _, _ := strings.Cut(plugin, "@")
+	return name
+}
+
 // findConfig gives a module of the configuration.
 func (a *app) findConfig(target string) (*config.Tenant, *config.Module, error) {
 	tenant, name, err := splitModule(target)

@@ -144,7 +144,7 @@ func (c *conformance) findModule(loaded *config.Config, plugin string) (*config.
 	var names []string
 	for _, t := range loaded.Tenants {
 		for _, m := range t.Modules {
-			if name, _, _ := strings.Cut(m.Plugin, "@"); name == plugin {
+			if distributorOf(m.Plugin) == plugin {
 				found, names = append(found, m), append(names, m.String())
 			}
 		}

@@ -29,8 +29,7 @@ func (a *app) serveCommand() *cobra.Command {
 			"doubles each time; a module whose credentials are refused serve.max_refused times in a row is stopped until\n" +
 			"\"tallyman sync\" gets through by hand. serve.max_runs says how many runs are made at once; those of one\n" +
 			"tenant are made one after another, and after each it is the others' turn.\n\n" +
-			"Any number of hosts may serve one database: a module is run by one of them. \"tallyman sync --queue\" asks\n" +
-			"for a run of one of them, \"tallyman pause\" keeps all of them from it.\n\n" +
+			"\"tallyman sync --queue\" asks for a run, \"tallyman pause\" keeps every host from it.\n\n" +
 			"SIGHUP, or a change of the configuration's files, reads the configuration anew; one that is wrong is refused\n" +
 			"and the old one stays. SIGTERM or Ctrl-C starts no more runs and waits serve.drain for those under way; what\n" +
 			"takes longer is cancelled and made anew at the next start. Nothing half done is kept.\n\n" +

@@ -4,7 +4,6 @@ package cli
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/tallymanhq/tallyman/host/internal/config"
@@ -85,8 +84,7 @@ func watchedModules(c *config.Config) []telemetry.Module {
 }
 
 func watchedModule(tenant, name, plugin string, kinds []string) telemetry.Module {
-	distributor, _, _ := strings.Cut(plugin, "@") // a version that is pinned makes it no other distributor
-	return telemetry.Module{Tenant: tenant, Name: name, Distributor: distributor, Kinds: kinds}
+	return telemetry.Module{Tenant: tenant, Name: name, Distributor: distributorOf(plugin), Kinds: kinds}
 }
 
 // ended gives a run as it is counted.

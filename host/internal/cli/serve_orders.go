@@ -76,7 +76,7 @@ const hostEvery = store.HostSilence / 6
 
 // present says again and again that this host serves, as long as its loop works, until ctx ends.
 func (v *server) present(ctx context.Context) {
-	host := store.Host{ID: rand.Int64(), Name: holder(), Version: v.current.version, StartedAt: time.Now()} //nolint:gosec // not a secret
+	host := store.Host{ID: rand.Int64(), Name: holder(), Version: v.asked.version, StartedAt: time.Now()} //nolint:gosec // not a secret
 	ticker := time.NewTicker(hostEvery)
 	defer ticker.Stop()
 	said := ""

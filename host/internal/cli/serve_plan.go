@@ -57,9 +57,8 @@ func (v *server) take(ctx context.Context, a *app) error {
 	plan.Orders = v.orders(modules)
 	scheduledModules := 0
 	for _, m := range modules {
-		distributor, _, _ := strings.Cut(m.module.Plugin, "@")
 		plan.Entries = append(plan.Entries, schedule.Entry{
-			Name: m.module.String(), Tenant: m.module.Tenant, Distributor: distributor, Schedule: m.schedule, Past: m.past, Run: m.run,
+			Name: m.module.String(), Tenant: m.module.Tenant, Distributor: distributorOf(m.module.Plugin), Schedule: m.schedule, Past: m.past, Run: m.run,
 		})
 		if m.schedule != nil {
 			scheduledModules++
