@@ -21,8 +21,8 @@ func (a *app) dbCopy() *cobra.Command {
 			"all of it or nothing: each table is read back there, and its number of rows and checksum must be those of here.\n\n" +
 			"--to takes what database.url takes: postgres://… or sqlite:path. A password must not stand on the command line,\n" +
 			"where everybody on this machine can read it: put the URL into a variable and write --to 'env(\"NAME\")'.\n\n" +
-			"End tallyman serve first, everywhere, and let no timer begin a run: it is refused while anybody runs a module,\n" +
-			"and what is written here after it is not there. Then write the other URL into database.url; the next sync goes\n" +
+			"End tallyman serve first, everywhere, and let no timer begin a run: it is refused while a host\n" +
+			"serves or anybody runs a module, and what is written here after it is not there. Then write the other URL into database.url; the next sync goes\n" +
 			"on where the last one ended. This database stays as it is.",
 		Example: "  createdb --owner tallyman tallyman\n" +
 			"  export DATABASE_URL=postgres://tallyman:…@db.example.com:5432/tallyman\n" +

@@ -234,10 +234,21 @@ func (s *Store) holdsNothing(ctx context.Context, db bun.IDB, tables []table) er
 	return nil
 }
 
-// nobodyRuns refuses a database while a lease is alive in it.
+// nobodyRuns refuses a database while a lease is alive in it, or a host that would take up the next run.
 func (s *Store) nobodyRuns(ctx context.Context, db bun.IDB) error {
+	var serving []Host
+	err := db.NewSelect().Model(&serving).Where("seen_at > ?", stored(s.now().Add(-HostSilence))).Order("id").Limit(1).Scan(ctx)
+	if err != nil {
+		return err
+	}
+	if len(serving) > 0 {
+		return &ConflictError{
+			Message: fmt.Sprintf("%s is being used: tallyman serve runs (%s, seen at %s)", s.path, serving[0].Name, serving[0].SeenAt.Format(time.RFC3339)),
+			Next:    fmt.Sprintf("End it, there and on every other host. One that is dead counts for %s after it was seen last.", HostSilence),
+		}
+	}
 	var alive []Lease
-	err := db.NewSelect().Model(&alive).Where("expires_at > ?", s.now()).Order("module_id").Limit(1).Scan(ctx)
+	err = db.NewSelect().Model(&alive).Where("expires_at > ?", s.now()).Order("module_id").Limit(1).Scan(ctx)
 	if err != nil || len(alive) == 0 {
 		return err
 	}

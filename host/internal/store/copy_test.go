@@ -199,8 +199,11 @@ func TestACopyHoldsEverything(t *testing.T) {
 				}
 				return nil
 			}))
-			must(t, source.change(t.Context(), "end the leases", func(ctx context.Context, tx bun.Tx) error {
+			must(t, source.change(t.Context(), "end the leases and the hosts", func(ctx context.Context, tx bun.Tx) error {
 				_, err := tx.ExecContext(ctx, "UPDATE leases SET expires_at = ?", stored(time.Unix(0, 0)))
+				if err == nil {
+					_, err = tx.ExecContext(ctx, "UPDATE hosts SET seen_at = ?", stored(time.Unix(0, 0)))
+				}
 				return err
 			}))
 
@@ -304,6 +307,9 @@ func TestWhatCannotBeCopiedIsRefused(t *testing.T) {
 			_, err := Open(t.Context(), Options{URL: to, NoCreate: true})
 			wantKind(t, err, KindMissing)
 			must(t, w.ReleaseLease(t.Context(), w.module.ID, "me"))
+			must(t, w.SeeHost(t.Context(), Host{ID: 1, Name: "the host", Version: "1.0.0", StartedAt: time.Now()}))
+			conflict(t, url, to, "is being used: tallyman serve runs (the host, seen at ")
+			must(t, w.LeaveHost(t.Context(), 1))
 			_, err = Copy(t.Context(), Options{URL: url}, Options{URL: to})
 			must(t, err)
 		})
