@@ -20,10 +20,10 @@ func TestCancelled(t *testing.T) {
 		signal os.Signal
 		mode   string
 	}{
-		"at the token":          {prismsim.Fault{Endpoint: prismsim.Token, Kind: prismsim.FaultHang}, os.Interrupt, "sync"},
-		"in the customers":      {prismsim.Fault{Endpoint: prismsim.Customers, Kind: prismsim.FaultHang}, os.Interrupt, "sync"},
-		"in the subscriptions":  {prismsim.Fault{Endpoint: prismsim.Tenants, Kind: prismsim.FaultHangMidway, Skip: 1}, os.Interrupt, "sync"},
-		"by a service manager":  {prismsim.Fault{Endpoint: prismsim.Tenants, Kind: prismsim.FaultHangMidway, Skip: 1}, syscall.SIGTERM, "sync"},
+		"at the token":         {prismsim.Fault{Endpoint: prismsim.Token, Kind: prismsim.FaultHang}, os.Interrupt, "sync"},
+		"in the customers":     {prismsim.Fault{Endpoint: prismsim.Customers, Kind: prismsim.FaultHang}, os.Interrupt, "sync"},
+		"in the subscriptions": {prismsim.Fault{Endpoint: prismsim.Tenants, Kind: prismsim.FaultHangMidway, Skip: 1}, os.Interrupt, "sync"},
+		"by a service manager": {prismsim.Fault{Endpoint: prismsim.Tenants, Kind: prismsim.FaultHangMidway, Skip: 1}, syscall.SIGTERM, "sync"},
 		// Longer than the test may take, and not so long that the plugin gives up at once.
 		"while it waits to try": {prismsim.Fault{Endpoint: prismsim.Customers, Status: 429, RetryAfter: "100"}, os.Interrupt, "sync"},
 		"in a plan":             {prismsim.Fault{Endpoint: prismsim.Tenants, Kind: prismsim.FaultHang}, os.Interrupt, "plan"},
