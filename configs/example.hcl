@@ -43,6 +43,11 @@ serve {
   max_refused              = 3    # after so many runs in a row with refused credentials a module is stopped, lest the account be locked
 }
 
+# A span of each run, its stages and its calls to the plugin. The variables of OpenTelemetry hold, too: OTEL_EXPORTER_OTLP_HEADERS, …
+traces {
+  endpoint = "" # receiver of OTLP over HTTP, such as "http://127.0.0.1:4318"; empty: OTEL_EXPORTER_OTLP_ENDPOINT, if it is set
+}
+
 # Who is told of what. Each thing that is not as it should be is told once, again after remind_after as long as it lasts, and
 # once more when it is over. A message that does not get through is sent again for three days. Try a channel with "tallyman
 # notifications test"; "tallyman notifications list" shows what is open, muted and not delivered.

@@ -189,7 +189,7 @@ func moduleOf(t *config.Tenant, m *config.Module) integrator.Module {
 func (a *app) integrator(s *store.Store) *integrator.Integrator {
 	return &integrator.Integrator{
 		Store: s, Log: a.log(), Holder: holder(), Lease: a.config.Runs.Lease, Timeout: a.config.Runs.Timeout,
-		KeepRuns: a.config.Retention.Runs, KeepChanges: a.config.Retention.Changes,
+		Traces: a.tracer(), KeepRuns: a.config.Retention.Runs, KeepChanges: a.config.Retention.Changes,
 		Open: func(ctx context.Context, module integrator.Module, run string) (integrator.Source, error) {
 			p, err := a.start(ctx, module.String(), run)
 			if err != nil {
@@ -236,7 +236,7 @@ func (a *app) start(ctx context.Context, target, run string) (*pluginhost.Proces
 
 // launch starts a plugin if it is installed and locked.
 func (a *app) launch(ctx context.Context, spec pluginhost.Spec) (*pluginhost.Process, error) {
-	spec.Dev, spec.Debug, spec.Log, spec.HostVersion = a.dev, a.debugger, a.log(), a.version
+	spec.Dev, spec.Debug, spec.Log, spec.HostVersion, spec.Traces = a.dev, a.debugger, a.log(), a.version, a.tracer()
 	installed, err := pluginhost.Find(a.config.Plugins.Directory, spec.Name)
 	if err != nil {
 		return nil, err

@@ -34,13 +34,15 @@ type app struct {
 	logLevel    string
 	set         []string
 
-	config *config.Config
-	flags  *cobra.Command
+	config  *config.Config
+	flags   *cobra.Command
+	tracing *tracing
 }
 
 // Main runs one command line and gives the exit code.
 func Main(version string, args []string, in io.Reader, out, errOut io.Writer) int {
-	a := &app{version: version, in: in, out: out, errOut: errOut}
+	a := &app{version: version, in: in, out: out, errOut: errOut, tracing: &tracing{}}
+	defer a.tracing.close()
 	ctx, stop := interrupts(errOut)
 	defer stop()
 	root := a.root()

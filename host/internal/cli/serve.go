@@ -173,6 +173,7 @@ func (v *server) fits(c *config.Config) error {
 		changed bool
 	}{
 		{"database.url", was.Database.URL.Reveal() != c.Database.URL.Reveal()},
+		{"traces.endpoint", was.Traces.Endpoint != c.Traces.Endpoint},
 		{"serve.listen", was.Serve.Listen != c.Serve.Listen},
 	} {
 		if fixed.changed {

@@ -5,6 +5,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -148,6 +149,10 @@ func (a *attribute) wrongText(text, end string) string {
 		if _, port, err := net.SplitHostPort(text); text != "" && (err != nil || port == "") {
 			return fmt.Sprintf("must be an address with a port, such as \"127.0.0.1:8470\"%s", end)
 		}
+	case "url":
+		if !bareURL(text) {
+			return "must be a web address without user and query, such as \"http://127.0.0.1:4318\""
+		}
 	case "variables":
 		if !variableForm.MatchString(text) {
 			return fmt.Sprintf("must be the name of an environment variable%s", end)
@@ -209,4 +214,13 @@ var commonZones = []string{
 	"Australia/Perth", "Australia/Sydney", "Europe/Amsterdam", "Europe/Berlin", "Europe/Brussels", "Europe/Copenhagen",
 	"Europe/Dublin", "Europe/Helsinki", "Europe/Lisbon", "Europe/London", "Europe/Madrid", "Europe/Oslo", "Europe/Paris",
 	"Europe/Rome", "Europe/Stockholm", "Europe/Vienna", "Europe/Warsaw", "Europe/Zurich", "Pacific/Auckland", "Pacific/Fiji", "UTC",
+}
+
+// bareURL reports whether a text is empty or an address on the web that holds no secret.
+func bareURL(text string) bool {
+	if text == "" {
+		return true
+	}
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }

@@ -30,6 +30,7 @@ type Config struct {
 	// Retention says how long what is over is kept.
 	Retention Retention `koanf:"retention"`
 	Serve     Serve     `koanf:"serve"`
+	Traces    Traces    `koanf:"traces"`
 	// Notifications says who is told of what.
 	Notifications Notifications `koanf:"notifications"`
 	// Tenants stand in the order of the files.
@@ -100,6 +101,13 @@ type Serve struct {
 	Retries int `koanf:"retries" least:"0" most:"20"`
 	// MaxRefused is after how many runs in a row with refused credentials a module is stopped. Default 3.
 	MaxRefused int `koanf:"max_refused" least:"1" most:"20"`
+}
+
+// Traces says where spans of runs go.
+type Traces struct {
+	// Endpoint is the address of a receiver of OTLP over HTTP: "http://127.0.0.1:4318". Default none: then the environment's
+	// OTEL_EXPORTER_OTLP_ENDPOINT counts, if it is set.
+	Endpoint string `koanf:"endpoint" check:"url"`
 }
 
 // Tenant is one MSP.

@@ -21,7 +21,8 @@ func (s *source) hideComments() {
 // hide marks what messages must not show before the first of them is made.
 func (l *loader) hide(s *source, body *hclsyntax.Body, b *block) {
 	for _, attribute := range body.Attributes {
-		if a := b.attribute(attribute.Name); a == nil || a.kind == kindSecret {
+		// An address may hold a password, against the rule.
+		if a := b.attribute(attribute.Name); a == nil || a.kind == kindSecret || a.check == "url" {
 			s.hidden = append(s.hidden, l.hiddenIn(attribute.Expr)...)
 		}
 		l.note(attribute.Expr)

@@ -209,6 +209,7 @@ func (c *Config) decode(tenants []*Tenant) error {
 		{"runs", &c.Runs},
 		{"retention", &c.Retention},
 		{"serve", &c.Serve},
+		{"traces", &c.Traces},
 		{notificationsName, &c.Notifications},
 	} {
 		if err := decodeInto(c.values, part.key, part.to); err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tallymanhq/tallyman/host/internal/moving"
 	"github.com/tallymanhq/tallyman/host/internal/reconcile"
@@ -142,6 +143,8 @@ type Integrator struct {
 	KeepRuns, KeepChanges time.Duration
 	// Timeout ends a run that takes longer. Zero: none.
 	Timeout time.Duration
+	// Traces makes a span of each run and of its stages. Nil: nobody wants them.
+	Traces trace.TracerProvider
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -155,35 +158,37 @@ func (i *Integrator) now() time.Time {
 
 // Run makes one run, start to finish. The report is complete whenever it is not nil; the error says why the run failed,
 // was cancelled or could not start.
-func (i *Integrator) Run(ctx context.Context, req Request) (*Report, error) {
+func (i *Integrator) Run(ctx context.Context, req Request) (report *Report, err error) {
 	defer lean()()
+	ctx, traced := i.trace(ctx, req)
+	defer func() { traced(report, err) }()
 	r, err := i.open(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	leased, done := r.withLease(ctx, i.Timeout)
 	err = r.steps(leased)
-	report, err := r.finish(ctx, done(err))
+	report, err = r.finish(ctx, done(err))
 	r.prune(ctx)
 	return report, err
 }
 
 // steps are the run between its opening and its report.
 func (r *run) steps(ctx context.Context) error {
-	if err := r.connect(ctx); err != nil {
+	if err := stage(ctx, "open", r.connect); err != nil {
 		return err
 	}
-	if err := r.collect(ctx); err != nil {
+	if err := stage(ctx, "collect", r.collect); err != nil {
 		return err
 	}
 	if r.req.Move != nil {
-		return r.move(ctx)
+		return stage(ctx, "move", r.move)
 	}
-	if err := r.plan(ctx); err != nil {
+	if err := stage(ctx, "plan", r.plan); err != nil {
 		return err
 	}
-	if err := r.guard(ctx); err != nil {
+	if err := stage(ctx, "guard", r.guard); err != nil {
 		return err
 	}
-	return r.apply(ctx)
+	return stage(ctx, "apply", r.apply)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 
 	distributorv1 "github.com/tallymanhq/tallyman/proto/distributor/v1"
@@ -51,6 +52,8 @@ type Spec struct {
 	Tenant, Module, Run string
 	// Log takes what the plugin logs. Nil: nothing is logged.
 	Log hclog.Logger
+	// Traces makes spans of calls that are part of a trace. Nil: nobody wants them.
+	Traces trace.TracerProvider
 	// Redact are secrets that must not come out of the plugin in any text. Texts below four characters are ignored.
 	Redact []string
 	// HostVersion is this host's, semantic versioning without "v". A plugin that works with other versions is refused.
@@ -178,8 +181,9 @@ func (p *Process) clientConfig(env []string) *plugin.ClientConfig {
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: p.dir.path},
 		SyncStdout:       &lineWriter{do: p.sink.strayLine},
 		SyncStderr:       &lineWriter{do: p.sink.stderrLine},
-		GRPCDialOptions: append(transport.DialOptions(),
+		GRPCDialOptions: append(append(transport.DialOptions(),
 			grpc.WithInitialWindowSize(streamWindow), grpc.WithInitialConnWindowSize(2*streamWindow), grpc.WithDisableServiceConfig()),
+			tracing(p.spec.Traces)...),
 		// The sum is checked by us, on the file that is then proven to be the one that runs; go-plugin's own check
 		// reads a path, and none at all with a runner.
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (runner.Runner, error) {

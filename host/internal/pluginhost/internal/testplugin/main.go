@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 
 	distributorv1 "github.com/tallymanhq/tallyman/proto/distributor/v1"
 	"github.com/tallymanhq/tallyman/sdk/transport"
@@ -119,10 +120,14 @@ func (s *server) Configure(_ context.Context, r *distributorv1.ConfigureRequest)
 	}}, nil
 }
 
-func (s *server) TestConnection(context.Context, *distributorv1.TestConnectionRequest) (*distributorv1.TestConnectionResponse, error) {
+// TestConnection tells the trace it is part of in the detail of its first step, if it is part of one.
+func (s *server) TestConnection(
+	ctx context.Context, _ *distributorv1.TestConnectionRequest,
+) (*distributorv1.TestConnectionResponse, error) {
+	detail := strings.Join(append([]string{"api.example.com"}, metadata.ValueFromIncomingContext(ctx, "traceparent")...), " ")
 	return &distributorv1.TestConnectionResponse{
 		Steps: []*distributorv1.TestStep{
-			{Name: "resolve", Ok: true, Detail: "api.example.com"},
+			{Name: "resolve", Ok: true, Detail: detail},
 			{Name: "authenticate", Error: &distributorv1.ErrorDetail{
 				Class: distributorv1.ErrorClass_ERROR_CLASS_AUTH, Origin: distributorv1.ErrorOrigin_ERROR_ORIGIN_DISTRIBUTOR,
 				Message: "401", Hint: "Renew the token.", CorrelationId: "c-1",

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"os"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/tallymanhq/tallyman/host/internal/telemetry"
+)
+
+// traceDrain is how long the end of the program waits for traces to be sent.
+const traceDrain = 3 * time.Second
+
+// tracing sends the traces of one call of the program, which shares it with every configuration it reads.
+type tracing struct {
+	once   sync.Once
+	traces *telemetry.Traces
+}
+
+// tracer gives what makes spans, or nil if nobody wants them. The configuration is loaded.
+func (a *app) tracer() trace.TracerProvider {
+	t := a.tracing
+	if t == nil {
+		return nil
+	}
+	t.once.Do(func() {
+		var err error
+		t.traces, err = telemetry.NewTraces(context.Background(), telemetry.TraceOptions{
+			Endpoint: a.config.Traces.Endpoint, Version: a.version, Log: a.log(), Getenv: os.Getenv,
+		})
+		if err != nil {
+			a.log().Warn("no traces are sent", "error", err)
+		}
+	})
+	return t.traces.Provider()
+}
+
+// close sends what is left.
+func (t *tracing) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), traceDrain)
+	defer cancel()
+	_ = t.traces.Close(ctx) // whatever went wrong was logged
+}
