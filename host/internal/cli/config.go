@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -90,7 +91,7 @@ func (a *app) configCheck() *cobra.Command {
 			}
 			schemas := a.schemas()
 			told := map[string]bool{}
-			modules, warnings := 0, len(c.Warnings)+a.warn(c.Notifications.ChannelWarnings())
+			modules, warnings := 0, len(c.Warnings)+a.warn(slices.Concat(c.Exposed, c.Notifications.ChannelWarnings()))
 			var errs []error
 			for _, t := range c.Tenants {
 				for _, m := range t.Modules {

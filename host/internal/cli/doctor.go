@@ -41,8 +41,9 @@ func (a *app) doctorCommand() *cobra.Command {
 		Use: "doctor", Short: "Check this installation and say what to do about what is wrong", Args: cobra.NoArgs,
 		Long: "Check this installation: the configuration, who may read its secrets, plugins (installed, locked, willing to\n" +
 			"start and to say what they are), the settings of enabled modules, the database with its schema and its\n" +
-			"files, schedules (modules without one, stopped or paused ones, whether a host serves), folders and the\n" +
-			"clock. Nothing is changed, and no distributor is asked: \"tallyman test\" does that.\n\n" +
+			"files, schedules (modules without one, stopped, stale or paused ones, whether a host serves), channels and\n" +
+			"messages that are not delivered, folders and the clock. Nothing is changed, and nobody is asked or told\n" +
+			"anything: \"tallyman test\" and \"tallyman notifications test\" do that.\n\n" +
 			"Run it as the user that the daily run has. Exit code 1 means that something is wrong.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d := &doctor{app: a}
@@ -57,6 +58,7 @@ func (d *doctor) examine(ctx context.Context) {
 	if d.configuration() {
 		d.plugins(ctx)
 		d.settings(ctx)
+		d.channels()
 		d.database(ctx)
 	}
 	d.temporary()

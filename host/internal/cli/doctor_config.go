@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/tallymanhq/tallyman/host/internal/config"
@@ -46,7 +47,7 @@ func (d *doctor) configuration() bool {
 	if enabled == 0 {
 		d.add(findingWarning, check, "no module is enabled, so nothing is ever run", "Enable one with \"tallyman module enable TENANT/MODULE\".")
 	}
-	for _, w := range c.Warnings {
+	for _, w := range slices.Concat(c.Warnings, c.Exposed) {
 		d.problem(check, w)
 	}
 	for _, path := range c.Files() {

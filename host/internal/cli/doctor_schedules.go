@@ -28,9 +28,11 @@ func (d *doctor) schedules(ctx context.Context, s *store.Store) {
 		if when, err := d.app.scheduleOf(m); m.On() && when == nil && err == nil {
 			none = append(none, m.String())
 		}
-		if row.State == stateStopped {
-			said := row.explain()
+		switch said := row.explain(); row.State {
+		case stateStopped:
 			d.add(findingWrong, check, said.what, said.next)
+		case stateStale:
+			d.add(findingWarning, check, said.what, said.next)
 		}
 	}
 	switch {

@@ -135,6 +135,7 @@ func (d *doctor) rows(ctx context.Context) {
 		return
 	}
 	d.schedules(ctx, s)
+	d.undelivered(ctx, s)
 	for _, lease := range leases {
 		d.ok("database", "%s is being run by %s since %s", names[lease.ModuleID], lease.Holder, when(lease.AcquiredAt))
 	}

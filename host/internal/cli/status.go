@@ -22,6 +22,7 @@ import (
 const (
 	stateStopped  = "stopped"
 	stateFailing  = "failing"
+	stateStale    = "stale"
 	stateHeld     = "held"
 	stateNeverRun = "never run"
 	stateWarning  = "warning"
@@ -32,8 +33,9 @@ const (
 // statusRow is how one module is doing.
 type statusRow struct {
 	Module string `json:"module"`
-	// State is stopped, failing, held, never run, warning, ok or disabled: the first of these that is true, but for disabled.
-	// Stopped: the distributor refused the credentials so often that no host tries any more.
+	// State is stopped, failing, stale, held, never run, warning, ok or disabled: the first of these that is true, but for
+	// disabled. Stopped: the distributor refused the credentials so often that no host tries any more. Stale: what the module
+	// syncs was not known to be right for longer than stale_after; one that is paused is not.
 	State string `json:"state"`
 	// NextRun is when "tallyman serve" runs it next, in the tenant's time zone; it may be over if no host is free. Nil: never,
 	// as things are.
@@ -49,6 +51,9 @@ type statusRow struct {
 	// Held is how many changes wait for a person.
 	Held    int            `json:"held"`
 	Failing *statusFailing `json:"failing,omitempty"`
+
+	// staleSince is up to when the picture of a stale module is known to be right.
+	staleSince time.Time
 }
 
 // statusHolder is who runs a module now.
@@ -88,7 +93,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Long: "Show at a glance how every module is doing: when it was last run, up to when its picture of customers and\n" +
 			"of subscriptions is known to be right, what it holds, when it is run next (in the tenant's time zone), whether\n" +
 			"it is paused or queued, since when it has been failing, and why. A module is stopped once the distributor has\n" +
-			"refused its credentials again and again.\n\n" +
+			"refused its credentials again and again, and stale when its picture was not known to be right for longer than\n" +
+			"notifications.stale_after. Channels that messages do not get through are told, too.\n\n" +
 			"The picture is right as of the last sync that read everything, not as of the last one. Only syncs of all\n" +
 			"customers count.",
 		Example: "  tallyman status\n  tallyman status acme\n  tallyman status --problems",
@@ -104,7 +110,7 @@ func (a *app) statusCommand() *cobra.Command {
 			return a.printStatus(board, all)
 		},
 	}
-	cmd.Flags().BoolVar(&problems, "problems", false, "only modules that are stopped, fail, hold something, have warnings or were never run")
+	cmd.Flags().BoolVar(&problems, "problems", false, "only modules that are stopped, fail, are stale, hold something, have warnings or were never run")
 	return cmd
 }
 
@@ -136,6 +142,7 @@ func (a *app) statusBoard(ctx context.Context, target string) (*statusBoard, err
 		if err := board.ahead(ctx, s, m, &board.rows[i]); err != nil {
 			return nil, err
 		}
+		board.age(m, known[m.String()].Trustworthy, &board.rows[i])
 	}
 	return board, nil
 }
@@ -263,6 +270,9 @@ func (a *app) printStatus(board *statusBoard, all int) error {
 	for _, r := range rows {
 		said = append(said, r.explain(), board.explainPause(&r), r.explainQueue())
 	}
+	for _, c := range board.stuck {
+		said = append(said, c.explain())
+	}
 	said = slices.DeleteFunc(append(said, board.explainHosts()), func(d advice) bool { return d.what == "" })
 	for i, d := range said {
 		if i == 0 {
@@ -284,6 +294,8 @@ func (r *statusRow) explain() advice {
 	switch r.State {
 	case stateStopped, stateFailing:
 		return r.explainFailing()
+	case stateStale:
+		return r.explainStale()
 	case stateHeld:
 		return advice{
 			r.Module + " holds " + plural(r.Held, "change") + " until you decide",

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tallymanhq/tallyman/host/internal/config"
+	"github.com/tallymanhq/tallyman/host/internal/notify"
 	"github.com/tallymanhq/tallyman/host/internal/schedule"
 	"github.com/tallymanhq/tallyman/host/internal/store"
 )
@@ -24,6 +25,7 @@ type statusBoard struct {
 	wishes    map[int64]store.Wish
 	paused    pauses
 	hosts     []store.Host
+	stuck     []stuckChannel
 	// scheduled is how many of the modules have a schedule.
 	scheduled int
 }
@@ -52,7 +54,10 @@ func (b *statusBoard) read(ctx context.Context, s *store.Store) error {
 	if b.paused, err = readPauses(ctx, s); err != nil {
 		return err
 	}
-	b.hosts, err = s.Hosts(ctx)
+	if b.hosts, err = s.Hosts(ctx); err != nil {
+		return err
+	}
+	b.stuck, err = stuckChannels(ctx, s, b.now)
 	return err
 }
 
@@ -92,6 +97,27 @@ func (b *statusBoard) ahead(ctx context.Context, s *store.Store, m *config.Modul
 	at := next.At.In(zone)
 	row.NextRun = &at
 	return err
+}
+
+// age makes a module stale whose picture was not known to be right for too long. That it never was is told otherwise.
+func (b *statusBoard) age(m *config.Module, right store.Trustworthy, row *statusRow) {
+	limit := b.app.config.StaleAfter(m)
+	at, never := notify.RightAt(entitiesOf(m.Schedule.Sync), right)
+	switch row.State {
+	case stateHeld, stateWarning, stateOK:
+		if !never && limit > 0 && row.Paused == nil && b.now.Sub(at) > limit {
+			row.State, row.staleSince = stateStale, at
+		}
+	}
+}
+
+// explainStale says since when the picture is not known to be right.
+func (r *statusRow) explainStale() advice {
+	what := fmt.Sprintf("%s is stale: its picture is known to be right up to %s only", r.Module, when(r.staleSince))
+	if r.Held > 0 {
+		what += ", and it holds " + plural(r.Held, "change")
+	}
+	return advice{what, fmt.Sprintf("See what its runs came to since with \"tallyman runs list %s\", or run \"tallyman sync %s\".", r.Module, r.Module)}
 }
 
 // scheduleOf gives when a module of the configuration is due; nil: never.

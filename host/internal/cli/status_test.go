@@ -61,3 +61,22 @@ func TestStatusSaysWhatWasNeverReadCompletely(t *testing.T) {
 	s.run(0, "sync", "acme/rhipe")
 	s.wants(s.run(0, "status"), "acme/rhipe\twarning\t", "\tnever\t0\tnever\n", "acme/rhipe has warnings", "tallyman runs show 1")
 }
+
+func TestStatusAndDoctorSayWhatIsStale(t *testing.T) {
+	t.Parallel()
+	_, url := newPrism(t)
+	s := newShell(t, url, clientSecret)
+	s.run(0, "sync", "acme")
+	s.wants(s.run(0, "status"), "acme/rhipe\tok\t")
+	s.sql("UPDATE runs SET started_at = strftime('%Y-%m-%d %H:%M:%S+00:00', started_at, '-35 hours')")
+	s.wants(s.run(0, "status"), "acme/rhipe\tok\t")
+	s.sql("UPDATE runs SET started_at = strftime('%Y-%m-%d %H:%M:%S+00:00', started_at, '-2 hours')")
+	s.wants(s.run(0, "status", "--problems"), "acme/rhipe\tstale\t", "acme/rhipe is stale: its picture is known to be right up to 20",
+		`run "tallyman sync acme/rhipe"`)
+	s.wants(s.run(0, "doctor"), "warning schedules", "acme/rhipe is stale", "Nothing is wrong")
+	s.run(0, "pause", "acme/rhipe", "--reason", "moving")
+	s.wants(s.run(0, "status"), "acme/rhipe\tok, paused\t")
+	s.run(0, "resume", "acme/rhipe")
+	s.run(0, "sync", "acme")
+	s.wants(s.run(0, "status"), "acme/rhipe\tok\t")
+}

@@ -40,6 +40,9 @@ type Config struct {
 	Dir string
 	// Warnings are worth a look and keep nothing from running.
 	Warnings []Problem
+	// Exposed are warnings about the host's own secrets, such as those of channels: one that stands in a file in clear, or in
+	// a file that everybody on this machine may read.
+	Exposed []Problem
 
 	*loaded
 }

@@ -21,6 +21,8 @@ type loader struct {
 	notifications Notifications
 	origins       map[string]Origin
 	problems      []Problem
+	// exposed are secrets that others may read.
+	exposed []Problem
 	// first is where each block was defined first, by its key.
 	first map[string]hcl.Range
 	// referenced are the variables that env("…") reads anywhere in the files.
@@ -267,9 +269,13 @@ func betterName(label string) string {
 
 // value reads one of the host's own settings.
 func (r *reader) value(key string, a *attribute, expr hclsyntax.Expression) {
-	e := evaluator{environ: r.environ, dir: r.source.dir}
+	e := evaluator{environ: r.environ, dir: r.source.dir, checkPermissions: a.kind == kindSecret}
 	got, ok := e.evaluate(expr)
 	for _, t := range e.troubles {
+		if t.warning {
+			r.expose(t.at, t.message, t.hint, t.secretIn)
+			continue
+		}
 		if t.missing && r.deferred != nil {
 			*r.deferred = append(*r.deferred, r.source.problem(t.at, t.message, t.hint))
 			continue
@@ -301,7 +307,18 @@ func (r *reader) value(key string, a *attribute, expr hclsyntax.Expression) {
 		r.wrong(at, shortKey(key)+" "+message, hint)
 		return
 	}
+	if text, is := value.(string); is && got.literal && a.kind == kindSecret && strings.Contains(a.shown(text), hidden) {
+		r.expose(expr.Range(), shortKey(key)+" is a secret and stands in the file in clear",
+			`Take it from the environment with env("…"), or from a file with file("path").`, r.source.path())
+	}
 	origin := fileOrigin(expr.Range())
 	origin.Name = got.source
 	r.values[key], r.origins[key] = value, origin
+}
+
+// expose keeps that a secret can be read in a file by others than who needs it.
+func (r *reader) expose(at hcl.Range, message, hint, file string) {
+	p := r.source.problem(at, message, hint)
+	p.Warning, p.SecretIn = true, file
+	r.exposed = append(r.exposed, p)
 }

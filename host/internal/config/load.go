@@ -171,7 +171,10 @@ func load(dir string, names []string, contents [][]byte, environ map[string]stri
 			return nil, err
 		}
 	}
-	c := &Config{Dir: dir, Warnings: l.problems, Notifications: l.notifications, loaded: &loaded{values: k, origins: l.origins, environ: environ, sources: l.sources}}
+	c := &Config{
+		Dir: dir, Warnings: l.problems, Exposed: l.exposed, Notifications: l.notifications,
+		loaded: &loaded{values: k, origins: l.origins, environ: environ, sources: l.sources},
+	}
 	if err := c.decode(l.tenants); err != nil {
 		return nil, err
 	}

@@ -139,3 +139,34 @@ func TestTheExampleHasEverySettingOfChannelsAndRoutes(t *testing.T) {
 		}
 	}
 }
+
+func TestSecretsInClearAreTold(t *testing.T) {
+	t.Parallel()
+	for content, want := range map[string]string{
+		"notifications {\n chat \"team\" {\n url = " + `"https://chat.example/hooks/1"` + "\n }\n}": "notifications.chat.team.url is a secret and stands in the file in clear",
+		"notifications {\n chat \"team\" {\n url = " + `env("HOOK")` + "\n }\n}":                    "",
+		`database { url = "postgres://kim:s3cret@db.example/tally" }`:                               "database.url is a secret and stands in the file in clear",
+		`database { url = "postgres://kim@db.example/tally?sslpassword=s3cret" }`:                   "database.url is a secret and stands in the file in clear",
+		`database { url = "postgres://kim@db.example/tally?sslmode=verify-full" }`:                  "",
+		`database { url = "sqlite:tallyman.db" }`:                                                   "",
+	} {
+		path := filepath.Join(t.TempDir(), "tallyman.hcl")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := config.Load(config.Options{Paths: []string{path}, Environ: []string{"HOOK=https://chat.example/hooks/1"}})
+		if err != nil {
+			t.Fatalf("%s: %v", content, err)
+		}
+		got := ""
+		for _, p := range c.Exposed {
+			got += p.Message
+			if !p.Warning || p.SecretIn != path || strings.Contains(p.String(), "hooks/1") || strings.Contains(p.String(), "s3cret") {
+				t.Errorf("%s: the problem is %+v", content, p)
+			}
+		}
+		if got != want {
+			t.Errorf("%s: told is %q, want %q", content, got, want)
+		}
+	}
+}

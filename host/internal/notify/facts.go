@@ -79,7 +79,7 @@ func read(ctx context.Context, s *store.Store, w Watched) (*Facts, error) {
 			return nil, fmt.Errorf("read the report of run %d: %w", f.Last.ID, err)
 		}
 	}
-	f.RightAt, f.Never = rightAt(w.Entities, standing.Trustworthy)
+	f.RightAt, f.Never = RightAt(w.Entities, standing.Trustworthy)
 	if f.Never {
 		f.RightAt = module.CreatedAt
 	}
@@ -105,8 +105,8 @@ func read(ctx context.Context, s *store.Store, w Watched) (*Facts, error) {
 	return f, nil
 }
 
-// rightAt gives up to when the picture of all entities is right.
-func rightAt(entities integrator.Entities, t store.Trustworthy) (at time.Time, never bool) {
+// RightAt gives up to when the picture of these entities is known to be right, or that it never was.
+func RightAt(entities integrator.Entities, t store.Trustworthy) (at time.Time, never bool) {
 	for _, part := range []struct {
 		wanted bool
 		at     *time.Time
