@@ -62,6 +62,22 @@ func (l *listing) Warn(code, format string, args ...any) {
 // Requests adds n to the number of requests made to the distributor, which is shown as progress.
 func (l *listing) Requests(n int) { l.requests.Add(int64(n)) }
 
+// Answers adds how many of these requests were answered with which HTTP status; 0: with none. The host counts them for
+// whoever watches it. A rest.Client tells both by itself: see its Count.
+func (l *listing) Answers(byStatus map[int]int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.answers == nil {
+		l.answers = map[int32]int64{}
+	}
+	for status, n := range byStatus {
+		if status < 0 || status > maxStatus {
+			status = 0
+		}
+		l.answers[int32(status)] += int64(n)
+	}
+}
+
 // CustomerScope takes the customers of one scope. Its methods may be called from several goroutines, until the function
 // it was given to returns.
 type CustomerScope struct{ *scope }

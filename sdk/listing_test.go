@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -189,6 +190,8 @@ func TestListingEvents(t *testing.T) {
 		h := listing(t, func(ctx context.Context, out *sdk.SubscriptionListing) error {
 			out.Expect(2)
 			out.Requests(3)
+			out.Answers(map[int]int{200: 1, 429: 1})
+			out.Answers(map[int]int{200: 1, -7: 0})
 			err := out.Scope(ctx, "a1", "agreement 1", func(s *sdk.SubscriptionScope) error {
 				s.Expect(1)
 				if err := s.Send(numbered(1)); err != nil {
@@ -213,7 +216,8 @@ func TestListingEvents(t *testing.T) {
 		if h.end.GetOutcome() != complete || h.end.GetScopes() != 2 || h.end.GetCount() != 2 {
 			t.Errorf("end is %v", h.end)
 		}
-		if last := h.progress[len(h.progress)-1]; last.GetRequests() != 3 || last.GetRecords() != 2 {
+		if last := h.progress[len(h.progress)-1]; last.GetRequests() != 3 || last.GetRecords() != 2 ||
+			!maps.Equal(last.GetAnswers(), map[int32]int64{200: 2, 429: 1, 0: 0}) {
 			t.Errorf("last progress is %v", last)
 		}
 		if diff := cmp.Diff("s0 2025-03-13 cancelled", fmt.Sprint(h.gone[0].GetRef(), " ", h.gone[0].GetAt(), " ", h.gone[0].GetReason())); diff != "" {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,8 @@ const (
 	maxRef = 1 << 10
 	// progressEvery is the shortest time between two progress events.
 	progressEvery = time.Second
+	// maxStatus is the largest HTTP status there can be.
+	maxStatus = 999
 )
 
 // listing is one listing on its way to the host. Every event is sent under mu, since a stream takes one at a time.
@@ -36,6 +39,7 @@ type listing struct {
 	emit       func(event proto.Message) error
 	requests   atomic.Int64
 	mu         sync.Mutex
+	answers    map[int32]int64 // Of the requests, by HTTP status.
 	begun      bool
 	ended      bool
 	broken     error // The stream's own error; nothing can be sent any more.
@@ -118,7 +122,7 @@ func (l *listing) progress(last bool, format string, args ...any) {
 	}
 	l.progressed = now
 	_ = l.send(&distributorv1.Progress{
-		Records: l.count, Requests: l.requests.Load(), Text: errorText(l.secrets.text(text)),
+		Records: l.count, Requests: l.requests.Load(), Answers: maps.Clone(l.answers), Text: errorText(l.secrets.text(text)),
 	})
 }
 

@@ -99,9 +99,3 @@ func (c *connection) subscriptionsRequest(o organization) rest.Request {
 	return rest.Read("GET", subscriptionsPath, nil).WithQuery("organizationId", o.id).
 		WithQuery("statuses", strconv.Itoa(c.settings.Statuses)).WithQuery("sortBy", "CreationDate")
 }
-
-// countRequests adds the requests sent from now on to a listing's progress, when the function it gives is called.
-func (c *connection) countRequests(add func(int)) func() {
-	before := c.Requests()
-	return func() { add(c.Requests() - before) }
-}

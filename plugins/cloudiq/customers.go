@@ -13,7 +13,7 @@ import (
 // ListCustomers lists the customer tenants of each organisation, removed ones included, and the organisations themselves
 // as the partner's own.
 func (c *connection) ListCustomers(ctx context.Context, req sdk.ListRequest, out *sdk.CustomerListing) error {
-	defer c.countRequests(out.Requests)()
+	defer c.Count(out)()
 	all, err := c.readOrganizations(ctx)
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ const alone = 20
 // ListSubscriptions lists the subscriptions of each organisation in every state. Their add-ons are nested in them and have
 // a scope of their own: where Cloud-iQ does not tell of add-ons, none of them has ended.
 func (c *connection) ListSubscriptions(ctx context.Context, req sdk.ListRequest, out *sdk.SubscriptionListing) error {
-	defer c.countRequests(out.Requests)()
+	defer c.Count(out)()
 	all, err := c.readOrganizations(ctx)
 	if err != nil {
 		return err

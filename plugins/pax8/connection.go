@@ -77,9 +77,3 @@ var (
 func (c *connection) paging() rest.Paging {
 	return rest.Paging{First: 0, SizeParam: "size", Size: c.settings.PageSize, List: "content", Total: "page.totalElements", ID: "id"}
 }
-
-// countRequests gives a function that adds the requests sent since now to a listing's progress.
-func (c *connection) countRequests(add func(int)) func() {
-	before := c.Requests()
-	return func() { add(c.Requests() - before) }
-}

@@ -28,7 +28,7 @@ type scope interface {
 
 // ListCustomers lists the companies, deleted ones included.
 func (c *connection) ListCustomers(ctx context.Context, req sdk.ListRequest, out *sdk.CustomerListing) error {
-	defer c.countRequests(out.Requests)()
+	defer c.Count(out)()
 	return out.Scope(ctx, account, accountName, func(s *sdk.CustomerScope) error {
 		var found problems
 		defer found.report(s)
@@ -48,7 +48,7 @@ func (c *connection) ListCustomers(ctx context.Context, req sdk.ListRequest, out
 
 // ListSubscriptions lists the subscriptions in every state.
 func (c *connection) ListSubscriptions(ctx context.Context, req sdk.ListRequest, out *sdk.SubscriptionListing) error {
-	defer c.countRequests(out.Requests)()
+	defer c.Count(out)()
 	return out.Scope(ctx, account, accountName, func(s *sdk.SubscriptionScope) error {
 		found := &problems{}
 		defer found.report(s)

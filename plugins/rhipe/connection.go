@@ -79,13 +79,3 @@ func (c *connection) customersRequest() rest.Request {
 func (c *connection) tenantsRequest(agreementID string) rest.Request {
 	return rest.Read("GET", c.settings.Paths.Tenants, rest.Vars{"contractAgreementId": agreementID})
 }
-
-// countRequests adds the requests sent since the last call to a listing's progress.
-func (c *connection) countRequests(add func(int)) func() {
-	before := c.Requests()
-	return func() {
-		now := c.Requests()
-		add(now - before)
-		before = now
-	}
-}

@@ -18,7 +18,7 @@ import (
 // not kept for ListSubscriptions, so that what is in memory does not grow with the number of subscriptions. Where every
 // tenant's customer is listed, customers_from_tenants = false saves it.
 func (c *connection) ListCustomers(ctx context.Context, req sdk.ListRequest, out *sdk.CustomerListing) error {
-	count := c.countRequests(out.Requests)
+	count := c.Count(out)
 	defer count()
 	return out.Scope(ctx, "customers", "the customers of the account", func(s *sdk.CustomerScope) error {
 		var found problems
@@ -116,7 +116,7 @@ func reason(err error) string {
 // ListSubscriptions lists the subscriptions, one scope for each contract agreement. Agreements are read one after the
 // other: each is one large answer, and PRISM's limits are not known.
 func (c *connection) ListSubscriptions(ctx context.Context, req sdk.ListRequest, out *sdk.SubscriptionListing) error {
-	count := c.countRequests(out.Requests)
+	count := c.Count(out)
 	defer count()
 	var found problems
 	d, err := c.readCustomers(ctx, &found, func(sdk.Customer) error { return nil })

@@ -16,7 +16,7 @@ import (
 
 // ListCustomers lists the customers as one scope, by one request.
 func (c *connection) ListCustomers(ctx context.Context, req sdk.ListRequest, out *sdk.CustomerListing) error {
-	defer c.countRequests(out.Requests)()
+	defer c.Count(out)()
 	return out.Scope(ctx, "customers", "the customers of the account", func(s *sdk.CustomerScope) error {
 		var found remarks
 		d, _, err := c.readCustomers(ctx, &found)
@@ -42,7 +42,7 @@ func (c *connection) ListCustomers(ctx context.Context, req sdk.ListRequest, out
 // The customers are those of the list of customers, read anew. For customers that are asked for by id the list is not
 // read: they cost one request each. Whether a customer is suspended is then known only if the list was read before.
 func (c *connection) ListSubscriptions(ctx context.Context, req sdk.ListRequest, out *sdk.SubscriptionListing) error {
-	defer c.countRequests(out.Requests)()
+	defer c.Count(out)()
 	var err error
 	customers := c.named(req.CustomerRefs)
 	if len(customers) == 0 {
@@ -178,10 +178,4 @@ func (c *connection) prices(ctx context.Context, owner *customer, patience *pati
 		prices[strings.ToLower(strings.TrimSpace(element.Object().Text("id")))] = element
 	}
 	return prices
-}
-
-// countRequests gives a function that tells how many requests were sent since.
-func (c *connection) countRequests(tell func(int)) func() {
-	before := c.Requests()
-	return func() { tell(c.Requests() - before) }
 }

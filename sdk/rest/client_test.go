@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -739,6 +740,59 @@ func TestRepeatsCountAgainstTheRate(t *testing.T) {
 	}
 	if c.Requests() != 12 {
 		t.Errorf("%d requests were counted, want 12", c.Requests())
+	}
+}
+
+// counted is what a listing was told of requests.
+type counted struct {
+	requests int
+	answers  map[int]int
+}
+
+func (c *counted) Requests(n int) { c.requests += n }
+
+func (c *counted) Answers(byStatus map[int]int) {
+	if c.answers == nil {
+		c.answers = map[int]int{}
+	}
+	for status, n := range byStatus {
+		c.answers[status] += n
+	}
+}
+
+func TestAnswersAreCountedByTheirStatus(t *testing.T) {
+	t.Parallel()
+	answers := []http.HandlerFunc{
+		status(200, "application/json", `{}`), status(500, "text/plain", ""), status(429, "text/plain", ""),
+		func(w http.ResponseWriter, _ *http.Request) { // cut off
+			w.Header().Set("Content-Length", "10")
+			_, _ = io.WriteString(w, "{")
+		},
+		status(200, "application/json", `{}`),
+	}
+	turn := -1
+	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
+		turn++
+		answers[turn](w, r)
+	})
+	c := newClient(t, a.options())
+	before := counted{}
+	c.Count(&before)()
+	if _, err := c.Get(t.Context(), customers); err != nil { // with a token
+		t.Fatal(err)
+	}
+	first := counted{}
+	tell := c.Count(&first)
+	if _, err := c.Get(t.Context(), customers); err != nil {
+		t.Fatal(err)
+	}
+	tell()
+	tell()
+	if before.requests != 0 || len(before.answers) != 0 {
+		t.Errorf("before the first request told was %+v", before)
+	}
+	if want := (counted{4, map[int]int{200: 1, 500: 1, 429: 1, 0: 1}}); first.requests != want.requests || !maps.Equal(first.answers, want.answers) {
+		t.Errorf("told is %+v, want %+v", first, want)
 	}
 }
 

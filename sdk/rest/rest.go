@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -166,6 +167,30 @@ func (c *Client) MaxParallel() int { return c.options.MaxParallel }
 
 // Requests is how many requests were sent so far, repeats and token requests included.
 func (c *Client) Requests() int { return int(c.gate.sent.Load()) }
+
+// Counter takes numbers of requests: *sdk.CustomerListing and *sdk.SubscriptionListing do.
+type Counter interface {
+	Requests(n int)
+	Answers(byStatus map[int]int)
+}
+
+// Count gives a function that tells a listing, each time it is called, of the requests sent since the last time. Defer it, and
+// call it in between where a listing takes long:
+//
+//	defer client.Count(out)()
+func (c *Client) Count(to Counter) (tell func()) {
+	sent, answered := c.Requests(), c.gate.answers()
+	return func() {
+		nowSent, nowAnswered := c.Requests(), c.gate.answers()
+		to.Requests(nowSent - sent)
+		since := maps.Clone(nowAnswered)
+		for status, n := range answered {
+			since[status] -= n
+		}
+		to.Answers(since)
+		sent, answered = nowSent, nowAnswered
+	}
+}
 
 func (c *Client) newRetrying(next http.RoundTripper) *retryablehttp.Client {
 	wait := backoff

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -25,12 +26,27 @@ type gate struct {
 	slots   chan struct{}
 	sent    atomic.Int64
 
-	mu    sync.Mutex
-	until time.Time
+	mu       sync.Mutex
+	until    time.Time
+	answered map[int]int
 }
 
 func newGate(o *Options) *gate {
-	return &gate{limiter: newLimiter(o.RequestsPerMinute), slots: make(chan struct{}, o.MaxParallel)}
+	return &gate{limiter: newLimiter(o.RequestsPerMinute), slots: make(chan struct{}, o.MaxParallel), answered: map[int]int{}}
+}
+
+// answer counts one answer by its status; 0: there was none.
+func (g *gate) answer(status int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.answered[status]++
+}
+
+// answers gives how many requests were answered with which status.
+func (g *gate) answers() map[int]int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return maps.Clone(g.answered)
 }
 
 // enter waits for a place. The caller must call leave.
@@ -164,12 +180,12 @@ func (p *pipe) once(req *http.Request, call *call) (resp *http.Response, token s
 	}
 	begin := time.Now()
 	resp, err = p.attempt(req, call)
-	log := p.client.options.Log
-	if log.IsDebug() {
-		status := 0
-		if resp != nil {
-			status = resp.StatusCode
-		}
+	status := 0
+	if resp != nil {
+		status = resp.StatusCode
+	}
+	p.client.gate.answer(status)
+	if log := p.client.options.Log; log.IsDebug() {
 		log.Debug("request", "request", call.String(), "status", status, "attempt", call.attempts, "took", time.Since(begin).Round(time.Millisecond))
 	}
 	if err == nil && !p.client.options.Cassette.replays() {

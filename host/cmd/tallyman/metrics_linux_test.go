@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -170,8 +171,15 @@ func TestServeTellsPrometheusHowTheModulesAre(t *testing.T) {
 		`tallyman_module_paused tenant="acme"`:                                                     0,
 		`tallyman_runs_limit`:                                                                      4,
 	})
-	if n, _ := after.of("tallyman_distributor_requests_total", `tenant="acme"`); n < 2 {
-		t.Errorf("%v requests to the distributor are told", n)
+	for series, least := range map[string]float64{`tenant="acme" status="200"`: 2, `tenant="refused" status="400"`: 3} {
+		if n, _ := after.of("tallyman_distributor_requests_total", strings.Fields(series)...); n < least {
+			t.Errorf("%v requests are told of %s, want %v at least; all of them: %v", n, series, least, after["tallyman_distributor_requests_total"])
+		}
+	}
+	for series := range after["tallyman_distributor_requests_total"] {
+		if strings.Contains(series, `status="untold"`) {
+			t.Errorf("%s: the plugin tells of every answer", series)
+		}
 	}
 	total, applied := 0.0, p.ask("SELECT count(*) FROM changes WHERE status = 'applied'")
 	for _, n := range after["tallyman_changes_total"] {
@@ -207,6 +215,23 @@ func TestServeTellsPrometheusHowTheModulesAre(t *testing.T) {
 			t.Errorf("%q was told", never)
 		}
 	}
+}
+
+func TestServeTellsPrometheusOfCrashes(t *testing.T) {
+	t.Parallel()
+	p := newBadPlace(t, filepath.Join(binaries, "bad"))
+	p.settings = []string{`mode = "panic"`}
+	p.configure(append([]string{`schedule { daily_at = "02:15" }`}, badBlocks...)...)
+	p.write("tallyman.hcl", p.configuration()+"serve {\n  listen = \"127.0.0.1:0\"\n  retries = 0\n}\n")
+	b, address := p.scraping()
+	p.scrape(address).wants(t, map[string]float64{`tallyman_plugin_crashes_total tenant="acme" module="rhipe" distributor="rhipe"`: 0})
+	p.run(0, "sync", "acme/rhipe", "--queue")
+	p.until("the run that crashes", func() bool {
+		n, _ := p.scrape(address).of("tallyman_runs_total", `outcome="failed"`)
+		return n == 1
+	})
+	p.scrape(address).wants(t, map[string]float64{`tallyman_plugin_crashes_total tenant="acme" module="rhipe" distributor="rhipe"`: 1})
+	p.stop(b)
 }
 
 // checkDashboard looks up what the dashboard asks for.
@@ -299,7 +324,7 @@ var (
 	queryLabels   = regexp.MustCompile(`\b(by|on|without|ignoring)\s*\(([^)]*)\)`)
 	queryWord     = regexp.MustCompile(`[A-Za-z_:][\w:]*(\s*\()?`)
 	// queryKnown are words of PromQL, as far as they are used.
-	queryKnown = []string{"and", "or", "unless", "by", "on"}
+	queryKnown = []string{"and", "or", "unless", "by", "on", "group_left"}
 	queryCalls = []string{
 		"absent", "count", "histogram_quantile", "increase", "max", "min", "rate", "sort_desc", "sum", "time", "vector",
 	}

@@ -76,15 +76,17 @@ func watchedModules(c *config.Config) []telemetry.Module {
 	for _, t := range c.Tenants {
 		for _, m := range t.Modules {
 			if m.On() {
-				list = append(list, watchedModule(t.Name, m.Name, m.Plugin, m.Schedule.Sync))
+				watched := watchedModule(t.Name, m.Name, m.Plugin)
+				watched.Kinds, watched.StaleAfter = m.Schedule.Sync, c.StaleAfter(m)
+				list = append(list, watched)
 			}
 		}
 	}
 	return list
 }
 
-func watchedModule(tenant, name, plugin string, kinds []string) telemetry.Module {
-	return telemetry.Module{Tenant: tenant, Name: name, Distributor: distributorOf(plugin), Kinds: kinds}
+func watchedModule(tenant, name, plugin string) telemetry.Module {
+	return telemetry.Module{Tenant: tenant, Name: name, Distributor: distributorOf(plugin)}
 }
 
 // ended gives a run as it is counted.
@@ -96,11 +98,11 @@ func ended(m integrator.Module, report *integrator.Report) telemetry.Run {
 		changes[otherChanges] -= n
 	}
 	return telemetry.Run{
-		Module: watchedModule(m.Tenant, m.Name, m.Plugin, nil), Outcome: string(report.Outcome), Took: report.Duration,
+		Module: watchedModule(m.Tenant, m.Name, m.Plugin), Outcome: string(report.Outcome), Took: report.Duration,
 		Records: map[string]int{
 			config.EntityCustomers:     report.Counts[integrator.CountCustomersListed],
 			config.EntitySubscriptions: report.Counts[integrator.CountSubscriptionsListed],
 		},
-		Changes: changes, Requests: report.Requests, Crashed: report.Crashed,
+		Changes: changes, Requests: report.Requests, Answers: report.Answers, Crashed: report.Crashed,
 	}
 }

@@ -71,9 +71,11 @@ type Report struct {
 	// CustomersComplete and SubscriptionsComplete: the reading of all of them was complete.
 	CustomersComplete     bool `json:"customers_complete"`
 	SubscriptionsComplete bool `json:"subscriptions_complete"`
-	// Requests is how many requests to the distributor the plugin told of. Crashed: its process ended when it should not have.
-	Requests int64 `json:"-"`
-	Crashed  bool  `json:"-"`
+	// Requests is how many requests to the distributor the plugin told of, Answers how many of them were answered with which HTTP
+	// status; 0: with none. Crashed: its process ended when it should not have.
+	Requests int64         `json:"-"`
+	Answers  map[int]int64 `json:"-"`
+	Crashed  bool          `json:"-"`
 }
 
 // Details is the part of a report that is kept with the run's record as it is.

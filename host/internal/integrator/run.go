@@ -52,8 +52,10 @@ type run struct {
 
 	details Details
 	counts  map[string]int
-	// requests is how many requests to the distributor the plugin told of.
+	// requests is how many requests to the distributor the plugin told of, answers how many of them were answered with which
+	// HTTP status; 0: with none.
 	requests int64
+	answers  map[int]int64
 	// applied: the plan was written.
 	applied bool
 	// broken says, by entity, why a listing could not be used. The run goes on with the other entity.
@@ -230,7 +232,7 @@ func (r *run) report(err error) *Report {
 		Error: ProblemOf(err), Started: r.started, Duration: r.now().Sub(r.started),
 		CustomersComplete:     r.customers.complete && r.narrow == nil,
 		SubscriptionsComplete: r.subscriptions.complete && r.narrow == nil,
-		Requests:              r.requests, Crashed: r.record.Crash != nil,
+		Requests:              r.requests, Answers: r.answers, Crashed: r.record.Crash != nil,
 	}
 	rep.Outcome = r.outcome(err)
 	return rep
@@ -299,6 +301,12 @@ func (r *run) listingFailed(ctx context.Context, entity string, err error) error
 // judge looks at how a listing ended. A listing of which nothing was read has failed.
 func (r *run) judge(ctx context.Context, entity string, result pluginhost.Result) error {
 	r.requests += result.Requests
+	if r.answers == nil {
+		r.answers = map[int]int64{}
+	}
+	for status, n := range result.Answers {
+		r.answers[status] += n
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

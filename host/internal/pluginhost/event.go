@@ -81,7 +81,9 @@ func (w Warning) Text() string {
 // Progress says how far the plugin is.
 type Progress struct {
 	Records, Requests int64
-	Text              string
+	// Answers are how many of the requests were answered with which HTTP status; 0: with none, or with what is no status.
+	Answers map[int]int64
+	Text    string
 }
 
 // ScopeEnd ends a scope. What follows may still show that it was not complete; Result tells in the end.
@@ -115,6 +117,8 @@ type Result struct {
 	Scopes []ScopeResult
 	// Records received in all scopes, Tombstones likewise; Requests as last told by the plugin.
 	Records, Tombstones, Requests int64
+	// Answers are as in Progress, as last told by the plugin.
+	Answers map[int]int64
 	// Warnings are the first ones; WarningCount counts all.
 	Warnings     []Warning
 	WarningCount int

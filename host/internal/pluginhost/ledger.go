@@ -96,13 +96,28 @@ func (l *ledger) take(m message) {
 			Scope: w.GetScopeRef(), Code: l.redact.clean(w.GetCode()), Message: l.redact.clean(w.GetMessage()), Ref: l.redact.clean(w.GetRef()),
 		})
 	case m.progress != nil:
-		l.result.Requests = m.progress.GetRequests()
-		l.emit(Progress{Records: m.progress.GetRecords(), Requests: m.progress.GetRequests(), Text: l.redact.clean(m.progress.GetText())})
+		l.result.Requests, l.result.Answers = max(m.progress.GetRequests(), 0), answersOf(m.progress)
+		l.emit(Progress{
+			Records: m.progress.GetRecords(), Requests: l.result.Requests, Answers: l.result.Answers, Text: l.redact.clean(m.progress.GetText()),
+		})
 	case m.scopeEnd != nil:
 		l.endScope(m.scopeEnd)
 	case m.end != nil:
 		l.end(m.end)
 	}
+}
+
+// answersOf gives the answers a plugin tells of, as far as they can be HTTP's: whoever counts them by status relies on there
+// being few of these.
+func answersOf(p *distributorv1.Progress) map[int]int64 {
+	answers := map[int]int64{}
+	for status, n := range p.GetAnswers() {
+		if status < 100 || status > 599 {
+			status = 0
+		}
+		answers[int(status)] += max(n, 0)
+	}
+	return answers
 }
 
 func (l *ledger) emit(e Event) { l.pending = append(l.pending, e) }

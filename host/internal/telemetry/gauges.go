@@ -78,8 +78,8 @@ func (g *gauges) seconds(name, description string) metric.Float64ObservableGauge
 // moduleGauges tell how each module is doing.
 type moduleGauges struct {
 	*Metrics
-	complete, lastRun, took, scheduled, next metric.Float64ObservableGauge
-	failures, held, stopped, paused          metric.Int64ObservableGauge
+	complete, staleAfter, lastRun, took, scheduled, next metric.Float64ObservableGauge
+	failures, held, stopped, paused                      metric.Int64ObservableGauge
 }
 
 func (g *gauges) modules() *moduleGauges {
@@ -87,6 +87,8 @@ func (g *gauges) modules() *moduleGauges {
 		Metrics: g.Metrics,
 		complete: g.seconds("tallyman.module.complete.timestamp",
 			"When the last complete reading began, by kind: up to when the picture is known to be right. Absent: there was none."),
+		staleAfter: g.seconds("tallyman.module.stale.after",
+			"How old the last complete reading may become before the module is stale, as the configuration says. Absent: any age."),
 		lastRun:   g.seconds("tallyman.module.last.run.timestamp", "When the newest sync began."),
 		took:      g.seconds("tallyman.module.last.run.duration", "How long the newest sync took."),
 		scheduled: g.seconds("tallyman.module.scheduled.timestamp", "Since when the module has its schedule. Absent: it has none."),
@@ -109,6 +111,9 @@ func (g *moduleGauges) observe(to metric.Observer, host Host, standings []Standi
 	}
 	for _, module := range *modules {
 		name, is := module.String(), module.labels()
+		if module.StaleAfter > 0 {
+			to.ObserveFloat64(g.staleAfter, module.StaleAfter.Seconds(), is)
+		}
 		if at := host.Next[name]; !at.IsZero() {
 			to.ObserveFloat64(g.next, timestamp(at), is)
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
@@ -26,6 +27,10 @@ const scope = "github.com/tallymanhq/tallyman/host"
 
 // durationBounds are the buckets of runs' durations, in seconds: from an unchanged small tenant to a night's work.
 var durationBounds = []float64{1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200}
+
+// firstStatuses are there from the beginning: a distributor that works, and one that wants fewer requests. The others are rare,
+// and each costs as many series as there are modules.
+var firstStatuses = []string{"200", "429"}
 
 // Sources are where metrics come from beside the runs of this process.
 type Sources struct {
@@ -81,7 +86,8 @@ func (m *Metrics) counters() error {
 	m.records, errs[1] = meter.Int64Counter("tallyman.records.read", metric.WithDescription("Records read from distributors, by kind."))
 	m.changes, errs[2] = meter.Int64Counter("tallyman.changes", metric.WithDescription("Changes made, by kind."))
 	m.requests, errs[3] = meter.Int64Counter("tallyman.distributor.requests",
-		metric.WithDescription("Requests to distributors, as far as their plugins tell."))
+		metric.WithDescription("Requests to distributors, as far as their plugins tell, by the HTTP status of the answer; none: there was none, "+
+			"untold: the plugin does not say."))
 	m.crashes, errs[4] = meter.Int64Counter("tallyman.plugin.crashes",
 		metric.WithDescription("Plugin processes that ended when they should not have."))
 	m.durations, errs[5] = meter.Float64Histogram("tallyman.run.duration", metric.WithUnit("s"),
@@ -106,7 +112,9 @@ func (m *Metrics) Serves(modules []Module, words Words) {
 		for _, kind := range words.Changes {
 			m.changes.Add(ctx, 0, is, kindOf(kind))
 		}
-		m.requests.Add(ctx, 0, is)
+		for _, status := range firstStatuses {
+			m.requests.Add(ctx, 0, is, statusOf(status))
+		}
 		m.crashes.Add(ctx, 0, is)
 	}
 }
@@ -124,7 +132,18 @@ func (m *Metrics) Ended(run Run) {
 	for kind, n := range run.Changes {
 		m.changes.Add(ctx, int64(n), is, kindOf(kind))
 	}
-	m.requests.Add(ctx, run.Requests, is)
+	untold := run.Requests
+	for status, n := range run.Answers {
+		text := "none"
+		if status != 0 {
+			text = strconv.Itoa(status)
+		}
+		m.requests.Add(ctx, n, is, statusOf(text))
+		untold -= n
+	}
+	if untold > 0 {
+		m.requests.Add(ctx, untold, is, statusOf("untold"))
+	}
 	if run.Crashed {
 		m.crashes.Add(ctx, 1, is)
 	}
@@ -151,6 +170,10 @@ func (m Module) labels() metric.MeasurementOption {
 
 func kindOf(kind string) metric.MeasurementOption {
 	return metric.WithAttributes(attribute.String("kind", kind))
+}
+
+func statusOf(status string) metric.MeasurementOption {
+	return metric.WithAttributes(attribute.String("status", status))
 }
 
 // build are the labels of the program itself.

@@ -17,6 +17,8 @@ type Module struct {
 	Distributor string
 	// Kinds are what it is run for: customers, subscriptions. Only of these it is told when they were last read completely.
 	Kinds []string
+	// StaleAfter is after how long without a complete reading it is stale; zero: never.
+	StaleAfter time.Duration
 }
 
 // Run is a run that has ended.
@@ -29,8 +31,10 @@ type Run struct {
 	Records map[string]int
 	// Changes is how many changes were made, by kind: subscriptions_created.
 	Changes map[string]int
-	// Requests is how many requests the plugin made, as far as it told.
+	// Requests is how many requests the plugin made, as far as it told. Answers are how many of them were answered with which
+	// HTTP status; 0: with none. It may tell of fewer.
 	Requests int64
+	Answers  map[int]int64
 	// Crashed: the plugin's process ended when it should not have.
 	Crashed bool
 }

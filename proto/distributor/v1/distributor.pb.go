@@ -2740,7 +2740,9 @@ type Progress struct {
 	Records  int64                  `protobuf:"varint,1,opt,name=records,proto3" json:"records,omitempty"`
 	Requests int64                  `protobuf:"varint,2,opt,name=requests,proto3" json:"requests,omitempty"`
 	// For people: "agreement 2 of 3".
-	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// How many of the requests were answered with which HTTP status; 0: with none. Their sum is not more than requests.
+	Answers       map[int32]int64 `protobuf:"bytes,4,rep,name=answers,proto3" json:"answers,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2794,6 +2796,13 @@ func (x *Progress) GetText() string {
 		return x.Text
 	}
 	return ""
+}
+
+func (x *Progress) GetAnswers() map[int32]int64 {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
 }
 
 type ScopeEnd struct {
@@ -3926,11 +3935,15 @@ const file_distributor_v1_distributor_proto_rawDesc = "" +
 	"\tscope_ref\x18\x01 \x01(\tR\bscopeRef\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x10\n" +
-	"\x03ref\x18\x04 \x01(\tR\x03ref\"T\n" +
+	"\x03ref\x18\x04 \x01(\tR\x03ref\"\xd1\x01\n" +
 	"\bProgress\x12\x18\n" +
 	"\arecords\x18\x01 \x01(\x03R\arecords\x12\x1a\n" +
 	"\brequests\x18\x02 \x01(\x03R\brequests\x12\x12\n" +
-	"\x04text\x18\x03 \x01(\tR\x04text\"\xa3\x01\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12?\n" +
+	"\aanswers\x18\x04 \x03(\v2%.distributor.v1.Progress.AnswersEntryR\aanswers\x1a:\n" +
+	"\fAnswersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x05R\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xa3\x01\n" +
 	"\bScopeEnd\x12\x1b\n" +
 	"\tscope_ref\x18\x01 \x01(\tR\bscopeRef\x121\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x17.distributor.v1.OutcomeR\aoutcome\x12\x14\n" +
@@ -4148,7 +4161,7 @@ func file_distributor_v1_distributor_proto_rawDescGZIP() []byte {
 }
 
 var file_distributor_v1_distributor_proto_enumTypes = make([]protoimpl.EnumInfo, 15)
-var file_distributor_v1_distributor_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_distributor_v1_distributor_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_distributor_v1_distributor_proto_goTypes = []any{
 	(SettingType)(0),                  // 0: distributor.v1.SettingType
 	(RefComparison)(0),                // 1: distributor.v1.RefComparison
@@ -4203,7 +4216,8 @@ var file_distributor_v1_distributor_proto_goTypes = []any{
 	(*DrainResponse)(nil),             // 50: distributor.v1.DrainResponse
 	nil,                               // 51: distributor.v1.ConfigureRequest.SettingsEntry
 	nil,                               // 52: distributor.v1.StringMap.ValuesEntry
-	nil,                               // 53: distributor.v1.Subscription.ExtraEntry
+	nil,                               // 53: distributor.v1.Progress.AnswersEntry
+	nil,                               // 54: distributor.v1.Subscription.ExtraEntry
 }
 var file_distributor_v1_distributor_proto_depIdxs = []int32{
 	17, // 0: distributor.v1.DescribeResponse.settings:type_name -> distributor.v1.SettingField
@@ -4241,43 +4255,44 @@ var file_distributor_v1_distributor_proto_depIdxs = []int32{
 	41, // 32: distributor.v1.ListSubscriptionsResponse.end:type_name -> distributor.v1.ListingEnd
 	42, // 33: distributor.v1.CustomerBatch.customers:type_name -> distributor.v1.Customer
 	45, // 34: distributor.v1.SubscriptionBatch.subscriptions:type_name -> distributor.v1.Subscription
-	8,  // 35: distributor.v1.ScopeEnd.outcome:type_name -> distributor.v1.Outcome
-	28, // 36: distributor.v1.ScopeEnd.error:type_name -> distributor.v1.ErrorDetail
-	8,  // 37: distributor.v1.ListingEnd.outcome:type_name -> distributor.v1.Outcome
-	28, // 38: distributor.v1.ListingEnd.error:type_name -> distributor.v1.ErrorDetail
-	9,  // 39: distributor.v1.Customer.lifecycle:type_name -> distributor.v1.Lifecycle
-	43, // 40: distributor.v1.Customer.address:type_name -> distributor.v1.Address
-	44, // 41: distributor.v1.Customer.vendor_tenants:type_name -> distributor.v1.VendorTenant
-	10, // 42: distributor.v1.Subscription.state:type_name -> distributor.v1.SubscriptionState
-	46, // 43: distributor.v1.Subscription.billing_term:type_name -> distributor.v1.Term
-	46, // 44: distributor.v1.Subscription.commitment_term:type_name -> distributor.v1.Term
-	47, // 45: distributor.v1.Subscription.items:type_name -> distributor.v1.Item
-	53, // 46: distributor.v1.Subscription.extra:type_name -> distributor.v1.Subscription.ExtraEntry
-	11, // 47: distributor.v1.Term.kind:type_name -> distributor.v1.TermKind
-	12, // 48: distributor.v1.Term.unit:type_name -> distributor.v1.TermUnit
-	13, // 49: distributor.v1.Item.charge_kind:type_name -> distributor.v1.ChargeKind
-	48, // 50: distributor.v1.Item.customer_price:type_name -> distributor.v1.Money
-	48, // 51: distributor.v1.Item.partner_cost:type_name -> distributor.v1.Money
-	48, // 52: distributor.v1.Item.list_price:type_name -> distributor.v1.Money
-	14, // 53: distributor.v1.Item.price_per:type_name -> distributor.v1.PricePer
-	20, // 54: distributor.v1.ConfigureRequest.SettingsEntry.value:type_name -> distributor.v1.SettingValue
-	15, // 55: distributor.v1.DistributorService.Describe:input_type -> distributor.v1.DescribeRequest
-	19, // 56: distributor.v1.DistributorService.Configure:input_type -> distributor.v1.ConfigureRequest
-	25, // 57: distributor.v1.DistributorService.TestConnection:input_type -> distributor.v1.TestConnectionRequest
-	29, // 58: distributor.v1.DistributorService.ListCustomers:input_type -> distributor.v1.ListCustomersRequest
-	31, // 59: distributor.v1.DistributorService.ListSubscriptions:input_type -> distributor.v1.ListSubscriptionsRequest
-	49, // 60: distributor.v1.DistributorService.Drain:input_type -> distributor.v1.DrainRequest
-	16, // 61: distributor.v1.DistributorService.Describe:output_type -> distributor.v1.DescribeResponse
-	23, // 62: distributor.v1.DistributorService.Configure:output_type -> distributor.v1.ConfigureResponse
-	26, // 63: distributor.v1.DistributorService.TestConnection:output_type -> distributor.v1.TestConnectionResponse
-	30, // 64: distributor.v1.DistributorService.ListCustomers:output_type -> distributor.v1.ListCustomersResponse
-	32, // 65: distributor.v1.DistributorService.ListSubscriptions:output_type -> distributor.v1.ListSubscriptionsResponse
-	50, // 66: distributor.v1.DistributorService.Drain:output_type -> distributor.v1.DrainResponse
-	61, // [61:67] is the sub-list for method output_type
-	55, // [55:61] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	53, // 35: distributor.v1.Progress.answers:type_name -> distributor.v1.Progress.AnswersEntry
+	8,  // 36: distributor.v1.ScopeEnd.outcome:type_name -> distributor.v1.Outcome
+	28, // 37: distributor.v1.ScopeEnd.error:type_name -> distributor.v1.ErrorDetail
+	8,  // 38: distributor.v1.ListingEnd.outcome:type_name -> distributor.v1.Outcome
+	28, // 39: distributor.v1.ListingEnd.error:type_name -> distributor.v1.ErrorDetail
+	9,  // 40: distributor.v1.Customer.lifecycle:type_name -> distributor.v1.Lifecycle
+	43, // 41: distributor.v1.Customer.address:type_name -> distributor.v1.Address
+	44, // 42: distributor.v1.Customer.vendor_tenants:type_name -> distributor.v1.VendorTenant
+	10, // 43: distributor.v1.Subscription.state:type_name -> distributor.v1.SubscriptionState
+	46, // 44: distributor.v1.Subscription.billing_term:type_name -> distributor.v1.Term
+	46, // 45: distributor.v1.Subscription.commitment_term:type_name -> distributor.v1.Term
+	47, // 46: distributor.v1.Subscription.items:type_name -> distributor.v1.Item
+	54, // 47: distributor.v1.Subscription.extra:type_name -> distributor.v1.Subscription.ExtraEntry
+	11, // 48: distributor.v1.Term.kind:type_name -> distributor.v1.TermKind
+	12, // 49: distributor.v1.Term.unit:type_name -> distributor.v1.TermUnit
+	13, // 50: distributor.v1.Item.charge_kind:type_name -> distributor.v1.ChargeKind
+	48, // 51: distributor.v1.Item.customer_price:type_name -> distributor.v1.Money
+	48, // 52: distributor.v1.Item.partner_cost:type_name -> distributor.v1.Money
+	48, // 53: distributor.v1.Item.list_price:type_name -> distributor.v1.Money
+	14, // 54: distributor.v1.Item.price_per:type_name -> distributor.v1.PricePer
+	20, // 55: distributor.v1.ConfigureRequest.SettingsEntry.value:type_name -> distributor.v1.SettingValue
+	15, // 56: distributor.v1.DistributorService.Describe:input_type -> distributor.v1.DescribeRequest
+	19, // 57: distributor.v1.DistributorService.Configure:input_type -> distributor.v1.ConfigureRequest
+	25, // 58: distributor.v1.DistributorService.TestConnection:input_type -> distributor.v1.TestConnectionRequest
+	29, // 59: distributor.v1.DistributorService.ListCustomers:input_type -> distributor.v1.ListCustomersRequest
+	31, // 60: distributor.v1.DistributorService.ListSubscriptions:input_type -> distributor.v1.ListSubscriptionsRequest
+	49, // 61: distributor.v1.DistributorService.Drain:input_type -> distributor.v1.DrainRequest
+	16, // 62: distributor.v1.DistributorService.Describe:output_type -> distributor.v1.DescribeResponse
+	23, // 63: distributor.v1.DistributorService.Configure:output_type -> distributor.v1.ConfigureResponse
+	26, // 64: distributor.v1.DistributorService.TestConnection:output_type -> distributor.v1.TestConnectionResponse
+	30, // 65: distributor.v1.DistributorService.ListCustomers:output_type -> distributor.v1.ListCustomersResponse
+	32, // 66: distributor.v1.DistributorService.ListSubscriptions:output_type -> distributor.v1.ListSubscriptionsResponse
+	50, // 67: distributor.v1.DistributorService.Drain:output_type -> distributor.v1.DrainResponse
+	62, // [62:68] is the sub-list for method output_type
+	56, // [56:62] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_distributor_v1_distributor_proto_init() }
@@ -4323,7 +4338,7 @@ func file_distributor_v1_distributor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_distributor_v1_distributor_proto_rawDesc), len(file_distributor_v1_distributor_proto_rawDesc)),
 			NumEnums:      15,
-			NumMessages:   39,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
