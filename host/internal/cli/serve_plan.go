@@ -37,7 +37,9 @@ type planned struct {
 	schedule *schedule.Schedule
 	since    time.Time
 	policy   schedule.Policy
-	metrics  *telemetry.Metrics
+	// account names the distributor's account that the module uses, once that is known.
+	account func() string
+	metrics *telemetry.Metrics
 	// end ends the program.
 	end context.CancelCauseFunc
 	// tell has people told of the module.
@@ -58,7 +60,8 @@ func (v *server) take(ctx context.Context, a *app) error {
 	scheduledModules := 0
 	for _, m := range modules {
 		plan.Entries = append(plan.Entries, schedule.Entry{
-			Name: m.module.String(), Tenant: m.module.Tenant, Distributor: distributorOf(m.module.Plugin), Schedule: m.schedule, Past: m.past, Run: m.run,
+			Name: m.module.String(), Tenant: m.module.Tenant, Distributor: distributorOf(m.module.Plugin),
+			Account: m.account, Schedule: m.schedule, Past: m.past, Run: m.run,
 		})
 		if m.schedule != nil {
 			scheduledModules++
@@ -109,7 +112,7 @@ func (v *server) modules(ctx context.Context, a *app, policy schedule.Policy) ([
 			}
 			p := &planned{
 				app: a, store: v.store, end: v.end, module: moduleOf(t, m), id: module.ID, entities: entitiesOf(m.Schedule.Sync), schedule: when, policy: policy,
-				metrics: v.metrics, tell: v.telling.tell,
+				metrics: v.metrics, tell: v.telling.tell, account: func() string { return a.config.Account(m) },
 			}
 			modules = append(modules, p)
 			if when != nil {

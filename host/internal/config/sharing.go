@@ -35,6 +35,19 @@ func (c *Config) Sharing(m *Module, fields []Field) []*Module {
 	return slices.DeleteFunc(slices.Clone(groups[m]), func(other *Module) bool { return other == m })
 }
 
+// Account gives a name for the account of a distributor that a module uses, the same for all modules that share it, as far as
+// Sharing was asked for one of the plugin's modules already; empty: it was not, or there is none. It does not wait.
+func (c *Config) Account(m *Module) string {
+	if !c.sharing.TryLock() { // it is being found out
+		return ""
+	}
+	defer c.sharing.Unlock()
+	if group := c.sharing.groups[m.Plugin][m]; len(group) > 0 {
+		return group[0].String()
+	}
+	return ""
+}
+
 // accounts gives the modules of a plugin with those that use the same account. One whose settings cannot be read is alone.
 func (c *Config) accounts(plugin string, fields []Field) map[*Module][]*Module {
 	byAccount := map[string][]*Module{}

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,6 +70,10 @@ tenant "beta" {
 	id, secret := Field{Name: "id", Type: typeText, Required: true}, Field{Name: "secret", Type: typeText, Required: true, Secret: true}
 	place := Field{Name: "url", Type: typeURL, Default: &url}
 	want := map[string][]string{"acme/rhipe": {"beta/rhipe"}, "beta/rhipe": {"acme/rhipe"}}
+	accounts := map[string]string{}
+	if got := c.Account(c.Tenants[0].Modules[0]); got != "" {
+		t.Errorf("before anybody has asked the account is %q", got)
+	}
 	for _, tenant := range c.Tenants {
 		for _, m := range tenant.Modules {
 			var got []string
@@ -78,7 +83,14 @@ tenant "beta" {
 			if !slices.Equal(got, want[m.String()]) {
 				t.Errorf("%s shares its account with %v, want %v", m, got, want[m.String()])
 			}
+			accounts[m.String()] = c.Account(m)
 		}
+	}
+	if !maps.Equal(accounts, map[string]string{
+		"acme/rhipe": "acme/rhipe", "acme/second": "acme/second", "acme/other": "acme/other", "beta/rhipe": "acme/rhipe",
+		"beta/elsewhere": "beta/elsewhere", "beta/unreadable": "beta/unreadable",
+	}) {
+		t.Errorf("the accounts are %q", accounts)
 	}
 }
 

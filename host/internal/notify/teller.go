@@ -204,6 +204,15 @@ func (t *Teller) deliver(ctx context.Context, name string, channel Sender) (sent
 			return sent, err
 		}
 		row := claimed[0]
+		switch first, err := t.comesFirst(ctx, row); {
+		case err != nil:
+			return sent, err
+		case first != nil:
+			if err := t.Store.PostponeMessage(ctx, row.ID, first.NextAt); err != nil {
+				return sent, err
+			}
+			continue
+		}
 		failure := t.send(ctx, channel, row)
 		// What became of it is noted even if this program is told to end.
 		noted := context.WithoutCancel(ctx)
@@ -226,6 +235,32 @@ func (t *Teller) deliver(ctx context.Context, name string, channel Sender) (sent
 		return sent, t.Store.MessageFailed(noted, row.ID, failure.Error(), next)
 	}
 	return sent, ctx.Err()
+}
+
+// comesFirst gives the message that has to arrive before another one does, if there is one: nobody is told that something is over
+// before they are told that it began. What is given up is not waited for.
+func (t *Teller) comesFirst(ctx context.Context, row store.Message) (*store.Message, error) {
+	if row.Kind != string(Recovered) || row.TenantID == nil {
+		return nil, nil
+	}
+	list, err := t.Store.Undelivered(ctx, *row.TenantID)
+	if err != nil {
+		return nil, err
+	}
+	module := moduleIn(row)
+	for i := range list {
+		if m := &list[i]; m.ID < row.ID && m.FailedAt == nil && m.Channel == row.Channel && moduleIn(*m) == module {
+			return m, nil
+		}
+	}
+	return nil, nil
+}
+
+// moduleIn gives the module a message is about.
+func moduleIn(row store.Message) string {
+	var m Message
+	_ = json.Unmarshal(row.Body, &m) // sending it says what is wrong with it
+	return m.Module
 }
 
 func (t *Teller) send(ctx context.Context, channel Sender, row store.Message) error {

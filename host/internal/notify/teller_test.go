@@ -242,6 +242,34 @@ func TestAChannelThatIsDownGetsItsMessagesWhenItIsBack(t *testing.T) {
 	})
 }
 
+// TestNobodyIsToldOfTheEndBeforeTheBeginning: the message of the failure has to wait for the channel, that of another module does
+// not.
+func TestNobodyIsToldOfTheEndBeforeTheBeginning(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(in *installation) {
+		teller := in.teller(in.store, "acme", "beta")
+		beta := in.add("beta")
+		in.hook.answers(http.StatusServiceUnavailable, "down")
+		in.ran(in.module, "failed", "a")
+		in.look(teller)
+		in.hook.answers(http.StatusOK, "")
+		in.ran(in.module, "succeeded", "")
+		in.ran(beta, "failed", "b")
+		for range 2 {
+			in.look(teller)
+		}
+		in.wantTold("failed beta")
+		waiting, err := in.store.Undelivered(in.Context(), 0)
+		in.must(err)
+		if len(waiting) != 2 || waiting[1].Attempts != 0 || !waiting[1].NextAt.Equal(waiting[0].NextAt) {
+			in.Errorf("waiting are %+v", waiting)
+		}
+		in.hours.Store(1)
+		in.look(teller)
+		in.wantTold("failed beta, failed acme, recovered acme")
+	})
+}
+
 func TestSeveralHostsTellOnce(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(in *installation) {

@@ -19,6 +19,9 @@ type Entry struct {
 	// Name is the module's: acme/rhipe. Modules of one Tenant are run one after another, those of one Distributor
 	// Plan.PerDistributor at once.
 	Name, Tenant, Distributor string
+	// Account names what modules share that must not be run at the same time, so that none of them holds a place only to wait for
+	// another; empty: nothing. It must return at once. Nil: the module shares nothing.
+	Account func() string
 	// Schedule is nil where the module is run when somebody asks for it only.
 	Schedule *Schedule
 	// Past reads what is known of the module. It is asked again and again, since others run modules, too.
@@ -26,6 +29,13 @@ type Entry struct {
 	// Run makes one run and records how it ended; the wish is nil unless somebody asked for it. It gives a *Busy if somebody
 	// else is running the module, ErrNotDue if they have done so meanwhile.
 	Run func(context.Context, *Wish) error
+}
+
+func (e *Entry) account() string {
+	if e.Account == nil {
+		return ""
+	}
+	return e.Account()
 }
 
 // Busy says that somebody else is running a module.
@@ -89,6 +99,8 @@ type state struct {
 	free time.Time
 	// running: the loop makes a run. gone: the module is in the plan no more, and its run is the last.
 	running, gone bool
+	// account is the one the run under way uses, as far as that was known when it began.
+	account string
 	// wish is what somebody asked for, paused why the module is not run; nil if so.
 	wish   *Wish
 	paused *Pause
@@ -175,7 +187,7 @@ func (l *Loop) take(plan Plan) {
 // end takes note of a run that has ended.
 func (l *Loop) end(run ended) {
 	now := time.Now()
-	l.turns.end(run.entry, now)
+	l.turns.end(run.entry, run.account, now)
 	l.orders.read = time.Time{}
 	s := run.state
 	s.running, s.read = false, time.Time{}
@@ -311,7 +323,8 @@ func (l *Loop) tell(s *state, now time.Time) {
 func (l *Loop) start(runs context.Context, s *state, now time.Time) {
 	s.running = true
 	wish, due := s.wish, s.due(l.plan.Policy)
-	l.turns.start(s.entry, wish != nil)
+	s.account = s.entry.account()
+	l.turns.start(s.entry, s.account, wish != nil)
 	log := l.log.With("module", s.entry.Name)
 	log.Debug("run begins", "due", due)
 	if wish != nil {

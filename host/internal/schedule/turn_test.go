@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,5 +105,35 @@ func TestATenantsPlaceIsGivenBackWhenItsModuleLeavesThePlan(t *testing.T) {
 		until(1, 4, 0)
 		stop()
 		expect(t, r, "a/goes 1 02:00:00", "a/stays 1 03:00:00")
+	})
+}
+
+// TestModulesOfAnAccountWaitWithoutAPlace: the account of a module is known only once one of them was run.
+func TestModulesOfAnAccountWaitWithoutAPlace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecord()
+		var known atomic.Bool
+		plan := Plan{Policy: usual, Limit: 2}
+		for i, name := range []string{"a/slow", "b/slow", "c/slow", "d/quick", "e/quick"} {
+			entry := r.entry(t, name, Spec{Daily: &Clock{2, i}}, bubble, takes(time.Hour))
+			if strings.HasSuffix(name, "/slow") {
+				entry.Account = func() string {
+					if known.Load() {
+						return "theirs"
+					}
+					return ""
+				}
+			}
+			plan.Entries = append(plan.Entries, entry)
+		}
+		_, stop := r.up(plan)
+		until(1, 5, 0)
+		expect(t, r, "a/slow 1 02:00:00", "b/slow 1 02:01:00", "c/slow 1 03:00:00", "d/quick 1 03:01:00", "e/quick 1 04:00:00")
+		known.Store(true)
+		until(2, 6, 0)
+		stop()
+		expect(t, r, "a/slow 1 02:00:00", "b/slow 1 02:01:00", "c/slow 1 03:00:00", "d/quick 1 03:01:00", "e/quick 1 04:00:00",
+			"a/slow 2 02:00:00", "d/quick 2 02:03:00", "b/slow 2 03:00:00", "e/quick 2 03:03:00", "c/slow 2 04:00:00")
 	})
 }

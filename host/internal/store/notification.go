@@ -219,6 +219,15 @@ func (s *Store) ClaimMessages(ctx context.Context, channels []string, limit int,
 	return claimed, err
 }
 
+// PostponeMessage gives a message back that was claimed and not tried, until a time.
+func (s *Store) PostponeMessage(ctx context.Context, id int64, until time.Time) error {
+	return s.change(ctx, "postpone a message", func(ctx context.Context, tx bun.Tx) error {
+		result, err := tx.NewUpdate().Model((*Message)(nil)).Set("next_at = ?", stored(until)).Set("attempts = attempts - 1").
+			Where("id = ?", id).Exec(ctx)
+		return oneRow(result, err, fmt.Sprintf("message %d", id))
+	})
+}
+
 // MessageSent notes that a message has arrived.
 func (s *Store) MessageSent(ctx context.Context, id int64) error {
 	return s.endMessage(ctx, id, "sent_at = ?", s.now(), "")
