@@ -238,6 +238,49 @@ func TestRefusedTokenIsReplacedOnce(t *testing.T) {
 	}
 }
 
+// TestATokenThatWearsOutIsReplacedAgain: while a request is on its way, others use its fresh token up.
+func TestATokenThatWearsOutIsReplacedAgain(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		refusals, requests int64
+		fails              bool
+	}{
+		"twice":       {2, 3, false},
+		"three times": {3, 4, false},
+		"for ever":    {1000, 4, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var c *rest.Client
+			var asked atomic.Int64
+			a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/v1/others" {
+					answer(`[]`)(w, r)
+					return
+				}
+				if asked.Add(1) > test.refusals {
+					answer(`["in"]`)(w, r)
+					return
+				}
+				if _, err := c.Get(t.Context(), rest.Read("GET", "/v1/others", nil)); err != nil {
+					t.Error(err)
+				}
+				status(401, "application/json", `{"Message":"denied"}`)(w, r)
+			})
+			c = newClient(t, a.options())
+			v, err := c.Get(t.Context(), customers)
+			if test.fails {
+				wantError(t, err, sdk.ClassAuth, "401", "denied")
+			} else if err != nil || string(v.Raw()) != `["in"]` {
+				t.Errorf("got %s (%v)", v.Raw(), err)
+			}
+			if n := asked.Load(); n != test.requests {
+				t.Errorf("it was asked for %d times, want %d", n, test.requests)
+			}
+		})
+	}
+}
+
 func TestSecondRefusalOfATokenIsAnAuthError(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, status(401, "application/json", `{"Message":"denied"}`))

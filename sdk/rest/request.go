@@ -185,7 +185,7 @@ type call struct {
 	body         []byte
 	redact       func(string) string
 	attempts     int
-	renewed      bool
+	renewed      int // how many times with a fresh token
 	token        bool
 }
 

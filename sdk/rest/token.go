@@ -11,7 +11,9 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -76,6 +78,11 @@ type tokens struct {
 	renew  time.Time
 	// refused is kept: asking again with refused credentials may lock the account.
 	refused *sdk.Error
+
+	// proven are the newest tokens that were accepted. They have a lock of their own: an answer that is noted here may hold the
+	// place that whoever fetches a token waits for.
+	mu     sync.Mutex
+	proven []string
 }
 
 func newTokens(c *Client, credentials ClientCredentials, target *url.URL) *tokens {
@@ -120,13 +127,29 @@ func (t *tokens) get(ctx context.Context) (scheme, token string, err error) {
 	return t.scheme, t.token, nil
 }
 
-// drop forgets the token, unless another request has already replaced it.
-func (t *tokens) drop(token string) {
+// mostProven is how many tokens are remembered to have been accepted: more than any one request can see wear out.
+const mostProven = 2 * maxRenewals
+
+// accept notes that a token was accepted.
+func (t *tokens) accept(token string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !slices.Contains(t.proven, token) {
+		t.proven = append(t.proven[max(len(t.proven)-mostProven+1, 0):], token)
+	}
+}
+
+// drop forgets a token that was refused, unless another request has already replaced it. It reports whether the token has worn
+// out: it was accepted before, so the credentials are good.
+func (t *tokens) drop(token string) (worn bool) {
 	t.turn <- struct{}{}
 	defer t.unlock()
 	if t.token == token {
 		t.token = ""
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Contains(t.proven, token)
 }
 
 func (t *tokens) fetch(ctx context.Context) error {

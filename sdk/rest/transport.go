@@ -108,7 +108,11 @@ type pipe struct {
 	tokens *tokens
 }
 
-// RoundTrip sends one attempt, and once more with a fresh token when a read is answered 401.
+// maxRenewals is how often a read is sent again with a fresh token.
+const maxRenewals = 3
+
+// RoundTrip sends one attempt, and once more with a fresh token when a read is answered 401. It goes on only as long as the token
+// that is refused has been accepted before: while a request waits for its place, others may wear its fresh token out.
 func (p *pipe) RoundTrip(req *http.Request) (*http.Response, error) {
 	call := callOf(req.Context())
 	if call == nil {
@@ -119,20 +123,23 @@ func (p *pipe) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	call.attempts++
 	resp, token, err := p.once(req, call)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || p.tokens == nil {
-		return resp, err
+	for err == nil && p.tokens != nil {
+		if resp.StatusCode != http.StatusUnauthorized {
+			p.tokens.accept(token)
+			break
+		}
+		worn := p.tokens.drop(token)
+		if !call.read || call.renewed >= maxRenewals || call.renewed > 0 && !worn {
+			break
+		}
+		call.renewed++
+		resp.Body.Close()
+		again := req.Clone(req.Context())
+		if call.body != nil {
+			again.Body = io.NopCloser(bytes.NewReader(call.body))
+		}
+		resp, token, err = p.once(again, call)
 	}
-	p.tokens.drop(token)
-	if !call.read || call.renewed {
-		return resp, nil
-	}
-	call.renewed = true
-	resp.Body.Close()
-	again := req.Clone(req.Context())
-	if call.body != nil {
-		again.Body = io.NopCloser(bytes.NewReader(call.body))
-	}
-	resp, _, err = p.once(again, call)
 	return resp, err
 }
 
