@@ -230,6 +230,7 @@ func TestPluginNewRefusesWhatItCannotDo(t *testing.T) {
 		{[]string{"Acme", "--sdk", root(t)}, "cannot be a plugin's name"},
 		{[]string{"../acme", "--sdk", root(t)}, "cannot be a plugin's name"},
 		{[]string{"acme", "--sdk", root(t), "--module", "bad module"}, "cannot be a Go module's path"},
+		{[]string{"acme", "--sdk", root(t), "--module", "x/../y"}, "cannot be a Go module's path"},
 		{[]string{"acme", "--sdk", root(t), "--dir", "."}, "is not empty: it holds precious.txt"},
 		{[]string{"acme", "--sdk", "."}, "is no checkout of Tallyman"},
 		{[]string{"acme"}, "say where one is with --sdk"},

@@ -15,6 +15,8 @@ import (
 	"regexp"
 	"strings"
 	"text/template"
+
+	"golang.org/x/mod/module"
 )
 
 // Project says what is written.
@@ -57,10 +59,7 @@ func (p Project) Variable() string { return strings.ToUpper(strings.ReplaceAll(p
 //go:embed project
 var templates embed.FS
 
-var (
-	validName   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
-	validModule = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~/-]*$`)
-)
+var validName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
 
 // target gives where a template's file goes.
 func (p Project) target(name string) string {
@@ -86,7 +85,7 @@ func Write(dir string, p Project) ([]string, error) {
 	if p.Module == "" {
 		p.Module = "example.com/tallyman-plugin-" + p.Name
 	}
-	if !validModule.MatchString(p.Module) {
+	if module.CheckImportPath(p.Module) != nil {
 		return nil, fmt.Errorf("%q cannot be a Go module's path; it is like example.com/acme-cloud", p.Module)
 	}
 	if err := mustBeEmpty(dir); err != nil {
