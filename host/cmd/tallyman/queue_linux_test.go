@@ -93,3 +93,38 @@ func TestServeRunsWhatIsQueuedOnceAndNothingThatIsPaused(t *testing.T) {
 	p.change("UPDATE hosts SET seen_at = '2020-01-02 00:00:00+00:00'")
 	p.wants(p.run(0, "doctor"), "did not say that it ends")
 }
+
+// TestServeHoldsNoPlaceForAnAccountThatIsInUse: another program uses it, and a module of another account is run meanwhile.
+func TestServeHoldsNoPlaceForAnAccountThatIsInUse(t *testing.T) {
+	t.Parallel()
+	p := serving(t, 3, "serve { max_runs = 1 }\n")
+	text, last, _ := strings.Cut(p.configuration(), `tenant "t2"`)
+	// Where it is used makes it another account.
+	p.write("tallyman.hcl", strings.ReplaceAll(text, yearly, "")+`tenant "t2"`+
+		strings.ReplaceAll(strings.ReplaceAll(last, yearly, ""), "PRISM_URL", "OTHER_URL"))
+	p.env["OTHER_URL"] = strings.Replace(p.env["PRISM_URL"], "127.0.0.1", "localhost", 1)
+	b := p.start("serve")
+	made := func(tenant string) string {
+		t.Helper()
+		return p.ask("SELECT count(*) FROM runs JOIN tenants ON tenants.id = tenant_id WHERE finished_at IS NOT NULL AND name = '" + tenant + "'")
+	}
+	queue := func(tenant, runs string) {
+		t.Helper()
+		p.run(0, "sync", tenant+"/rhipe", "--queue")
+		p.until("the run of "+tenant, func() bool { return made(tenant) == runs })
+	}
+	queue("acme", "1") // from now on it is known who shares an account
+	p.until("the end of the run", func() bool { return p.ask("SELECT count(*) FROM leases") == "0" })
+	p.change("INSERT INTO leases (module_id, tenant_id, holder, purpose, acquired_at, expires_at) " +
+		"SELECT modules.id, tenant_id, 'elsewhere', 'sync', '2026-01-01 00:00:00+00:00', '2999-01-01 00:00:00+00:00' " +
+		"FROM modules JOIN tenants ON tenants.id = tenant_id WHERE tenants.name = 'acme'")
+	p.run(0, "sync", "t1/rhipe", "--queue")
+	time.Sleep(3 * time.Second) // it would have taken its place
+	queue("t2", "1")
+	if got := p.ask("SELECT count(*) FROM runs JOIN tenants ON tenants.id = tenant_id WHERE name = 't1'"); got != "0" {
+		t.Errorf("t1 has %s runs while its account is in use", got)
+	}
+	p.change("DELETE FROM leases")
+	p.until("the run of t1", func() bool { return made("t1") == "1" })
+	p.stop(b)
+}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/tallymanhq/tallyman/host/internal/integrator"
 	"github.com/tallymanhq/tallyman/host/internal/store"
 )
 
@@ -137,6 +138,9 @@ func (d *doctor) rows(ctx context.Context) {
 	d.schedules(ctx, s)
 	d.undelivered(ctx, s)
 	for _, lease := range leases {
+		if integrator.Lent(lease) {
+			continue
+		}
 		d.ok("database", "%s is being run by %s since %s", names[lease.ModuleID], lease.Holder, when(lease.AcquiredAt))
 	}
 }

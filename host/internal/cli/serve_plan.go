@@ -165,6 +165,29 @@ func pastOf(ctx context.Context, s *store.Store, moduleID int64, entities integr
 	return past, err
 }
 
+// accountBusy gives who uses the distributor's account now, if somebody does: a run would hold its place only to wait for them.
+func (p *planned) accountBusy(ctx context.Context) error {
+	first := p.account()
+	if first == "" || first == p.module.String() {
+		return nil // the lease is the module's own
+	}
+	tenant, name, _ := strings.Cut(first, "/")
+	t, module, err := p.store.FindModule(ctx, tenant, name)
+	if err != nil {
+		return nil //nolint:nilerr // the run finds out
+	}
+	leases, err := p.store.Leases(ctx, t.ID)
+	if err != nil {
+		return nil //nolint:nilerr // the run finds out
+	}
+	for _, lease := range leases {
+		if lease.ModuleID == module.ID {
+			return &schedule.Busy{Until: lease.ExpiresAt, By: lease.Holder}
+		}
+	}
+	return nil
+}
+
 // run makes one run and tells the log how it ended. The wish is nil unless somebody asked for it.
 func (p *planned) run(ctx context.Context, wish *schedule.Wish) error {
 	req := integrator.Request{
@@ -172,6 +195,9 @@ func (p *planned) run(ctx context.Context, wish *schedule.Wish) error {
 	}
 	if wish != nil {
 		req.Trigger, req.Who, req.Wish, req.Entities = queued, wish.Who, wish.ID, entitiesOf(strings.Split(wish.Entities, ","))
+	}
+	if busy := p.accountBusy(ctx); busy != nil {
+		return busy
 	}
 	report, err := p.integrator(p.store).RunUnattended(ctx, req)
 	if report != nil {

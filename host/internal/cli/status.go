@@ -201,7 +201,7 @@ func standings(ctx context.Context, s *store.Store, modules []*config.Module) (m
 
 func statusOf(m *config.Module, known store.Standing) statusRow {
 	row := statusRow{Module: m.String(), Held: known.Held, State: stateOK}
-	if known.Running != nil {
+	if known.Running != nil && !integrator.Lent(*known.Running) {
 		row.Running = &statusHolder{known.Running.Holder, known.Running.AcquiredAt}
 	}
 	if known.Last != nil {

@@ -4,6 +4,7 @@ package cli_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -74,6 +75,14 @@ func TestStatusAndDoctorSayWhatIsStale(t *testing.T) {
 	s.wants(s.run(0, "status", "--problems"), "acme/rhipe\tstale\t", "acme/rhipe is stale: its picture is known to be right up to 20",
 		`run "tallyman sync acme/rhipe"`)
 	s.wants(s.run(0, "doctor"), "warning schedules", "acme/rhipe is stale", "Nothing is wrong")
+	lend := "INSERT INTO leases (module_id, tenant_id, holder, purpose, acquired_at, expires_at) SELECT id, tenant_id, 'elsewhere', 'sync" +
+		"%s', '2026-01-01 00:00:00+00:00', '2999-01-01 00:00:00+00:00' FROM modules"
+	s.sql(fmt.Sprintf(lend, " of acme/other, which uses the same account"))
+	s.wants(s.run(0, "status"), "acme/rhipe\tstale\t")
+	s.sql("DELETE FROM leases")
+	s.sql(fmt.Sprintf(lend, ""))
+	s.wants(s.run(0, "status"), "acme/rhipe\tstale, running\t")
+	s.sql("DELETE FROM leases")
 	s.run(0, "pause", "acme/rhipe", "--reason", "moving")
 	s.wants(s.run(0, "status"), "acme/rhipe\tok, paused\t")
 	s.run(0, "resume", "acme/rhipe")

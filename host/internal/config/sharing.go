@@ -35,17 +35,20 @@ func (c *Config) Sharing(m *Module, fields []Field) []*Module {
 	return slices.DeleteFunc(slices.Clone(groups[m]), func(other *Module) bool { return other == m })
 }
 
-// Account gives a name for the account of a distributor that a module uses, the same for all modules that share it, as far as
-// Sharing was asked for one of the plugin's modules already; empty: it was not, or there is none. It does not wait.
+// Account gives the first by name of the modules that use the same account of a distributor as m, itself among them, as far as
+// Sharing was asked for one of the plugin's modules already; empty: it was not, or there is no account. It does not wait.
 func (c *Config) Account(m *Module) string {
 	if !c.sharing.TryLock() { // it is being found out
 		return ""
 	}
 	defer c.sharing.Unlock()
-	if group := c.sharing.groups[m.Plugin][m]; len(group) > 0 {
-		return group[0].String()
+	name := ""
+	for _, other := range c.sharing.groups[m.Plugin][m] {
+		if text := other.String(); name == "" || text < name {
+			name = text
+		}
 	}
-	return ""
+	return name
 }
 
 // accounts gives the modules of a plugin with those that use the same account. One whose settings cannot be read is alone.

@@ -19,9 +19,15 @@ func (r *run) apply(ctx context.Context) error {
 	}
 	r.progress("apply", 0, "")
 	counts := maps.Clone(r.counts)
+	over := func() {}
 	err := r.store.Apply(ctx, r.module.ID, r.holder, func(ctx context.Context, tx *store.Tx) error {
-		return r.write(ctx, tx)
+		over = r.leases.write(r.module.ID)
+		if err := r.write(ctx, tx); err != nil {
+			return err
+		}
+		return tx.RenewLease(ctx, r.leaseTime())
 	})
+	over()
 	if err != nil {
 		// Nothing was changed, so nothing is counted as changed.
 		r.counts, r.planned.held, r.record.FinishedAt, r.applied = counts, 0, nil, false

@@ -10,6 +10,7 @@ package integrator
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -166,18 +167,32 @@ func (i *Integrator) Run(ctx context.Context, req Request) (report *Report, err 
 	if err != nil {
 		return nil, err
 	}
-	leased, done := r.withLease(ctx, i.Timeout)
+	leased, done := r.withLease(ctx)
 	err = r.steps(leased)
 	report, err = r.finish(ctx, done(err))
 	r.prune(ctx)
 	return report, err
 }
 
-// steps are the run between its opening and its report.
+// steps are the run between its opening and its report. The wait for the distributor's account takes none of the run's time.
 func (r *run) steps(ctx context.Context) error {
-	if err := stage(ctx, "open", r.connect); err != nil {
+	begun := time.Now()
+	if err := r.within(ctx, r.Timeout, func(ctx context.Context) error { return stage(ctx, "open", r.connect) }); err != nil {
 		return err
 	}
+	spent := time.Since(begun)
+	if err := r.share(ctx); err != nil {
+		return err
+	}
+	left := r.Timeout
+	if left > 0 {
+		left = max(left-spent, 1)
+	}
+	return r.within(ctx, left, r.stages)
+}
+
+// stages are the run once its plugin has been started.
+func (r *run) stages(ctx context.Context) error {
 	if err := stage(ctx, "collect", r.collect); err != nil {
 		return err
 	}
@@ -191,4 +206,21 @@ func (r *run) steps(ctx context.Context) error {
 		return err
 	}
 	return stage(ctx, "apply", r.apply)
+}
+
+// within makes a part of the run in the time that is left for it; zero: however long it takes.
+func (r *run) within(ctx context.Context, left time.Duration, part func(context.Context) error) error {
+	if left <= 0 {
+		return part(ctx)
+	}
+	limited, stop := context.WithTimeoutCause(ctx, left, &Problem{
+		Code: "run.timeout", Message: fmt.Sprintf("the run took longer than %s", r.Timeout),
+		Hint: "Nothing was changed. Raise runs.timeout, or find out why the distributor is slow.",
+	})
+	defer stop()
+	err := part(limited)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return context.Cause(limited)
+	}
+	return err
 }

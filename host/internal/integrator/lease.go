@@ -26,6 +26,50 @@ type leases struct {
 	modules []store.Module
 	// since is when the first of them was asked for, by the clock that measures how long they last.
 	since time.Time
+	// written is the module whose lease the transaction under way has locked: nobody can take it until that ends, and renewing it
+	// would only wait for that, too. Zero: none.
+	written int64
+	// interrupt ends the renewal under way, if there is one.
+	interrupt context.CancelFunc
+}
+
+// write says that a transaction has locked the lease of a module, until the function it gives is called.
+func (l *leases) write(module int64) (over func()) {
+	l.Lock()
+	defer l.Unlock()
+	l.written = module
+	if l.interrupt != nil {
+		l.interrupt()
+	}
+	return func() {
+		l.Lock()
+		defer l.Unlock()
+		l.written = 0
+	}
+}
+
+// renewing gives the context for the renewal of a lease, which ends when a transaction locks it; not ok if one has.
+func (l *leases) renewing(ctx context.Context, module int64) (_ context.Context, over func(), ok bool) {
+	l.Lock()
+	defer l.Unlock()
+	if l.written == module {
+		return nil, nil, false
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	l.interrupt = cancel
+	return ctx, func() {
+		l.Lock()
+		defer l.Unlock()
+		l.interrupt = nil
+		cancel()
+	}, true
+}
+
+// isWritten reports whether a transaction has locked the lease of a module.
+func (l *leases) isWritten(module int64) bool {
+	l.Lock()
+	defer l.Unlock()
+	return l.written == module
 }
 
 func (l *leases) add(module store.Module, asked time.Time) {
@@ -49,8 +93,7 @@ func (i *Integrator) leaseTime() time.Duration { return cmp.Or(i.Lease, time.Min
 // ones never block each other; for one that was only lent to a run of the same account it does, see share, as long as it has
 // none itself: what it has is renewed only once it has all.
 func (r *run) lease(ctx context.Context) error {
-	waits := func(held store.Lease) bool { return strings.HasSuffix(held.Purpose, lent) }
-	err := r.await(ctx, r.module, string(r.req.Mode), waits)
+	err := r.await(ctx, r.module, string(r.req.Mode), Lent)
 	if err == nil && r.from.ID != 0 {
 		err = r.take(ctx, r.from, string(r.req.Mode))
 	}
@@ -71,6 +114,9 @@ func (r *run) take(ctx context.Context, module store.Module, purpose string) err
 
 // lent ends the purpose of a lease that a run of another module of the same account has taken.
 const lent = ", which uses the same account"
+
+// Lent reports whether a lease was only taken so that no two runs use one account: its module is not being run.
+func Lent(lease store.Lease) bool { return strings.HasSuffix(lease.Purpose, lent) }
 
 // await takes a lease, and waits for it as long as that is worth it.
 func (r *run) await(ctx context.Context, module store.Module, purpose string, worth func(store.Lease) bool) error {
@@ -119,11 +165,26 @@ func (r *run) share(ctx context.Context) error {
 // renew makes the leases last longer.
 func (r *run) renew(ctx context.Context) error {
 	for _, module := range r.leases.all() {
-		if err := r.store.RenewLease(ctx, module.ID, r.holder, r.leaseTime()); err != nil {
+		if err := r.renewOne(ctx, module.ID); err != nil {
 			return fmt.Errorf("keep the lease of %s/%s: %w", r.tenant.Name, module.Name, err)
 		}
 	}
 	return nil
+}
+
+// renewOne makes one lease last longer. One that the run's own transaction has locked is safe as long as the database can be
+// reached, and is renewed by the transaction itself.
+func (r *run) renewOne(ctx context.Context, module int64) error {
+	renewing, over, ok := r.leases.renewing(ctx, module)
+	if ok {
+		err := r.store.RenewLease(renewing, module, r.holder, r.leaseTime())
+		over()
+		if err == nil || !r.leases.isWritten(module) {
+			return err
+		}
+	}
+	_, err := r.store.Leases(ctx, 0)
+	return err
 }
 
 // keepLease renews the leases until ended is closed or ctx is over. It gives an error when they are lost, or may be soon: a host
@@ -193,18 +254,10 @@ func (r *run) release(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// withLease gives a context that ends when the lease is lost or the time is over, and a function that ends the watch and
+// withLease gives a context that ends when the lease is lost, and a function that ends the watch and
 // turns the run's error into the one to report.
-func (r *run) withLease(ctx context.Context, timeout time.Duration) (context.Context, func(error) error) {
+func (r *run) withLease(ctx context.Context) (context.Context, func(error) error) {
 	leased, cancel := context.WithCancelCause(ctx)
-	if timeout > 0 {
-		var stop context.CancelFunc
-		leased, stop = context.WithTimeoutCause(leased, timeout, &Problem{
-			Code: "run.timeout", Message: fmt.Sprintf("the run took longer than %s", timeout),
-			Hint: "Nothing was changed. Raise runs.timeout, or find out why the distributor is slow.",
-		})
-		context.AfterFunc(leased, stop)
-	}
 	var wait sync.WaitGroup
 	ended := make(chan struct{})
 	wait.Go(func() {

@@ -471,3 +471,67 @@ func TestARunWithALeaseWaitsForNoOther(t *testing.T) {
 		t.Errorf("the move keeps a lease: %v, %v", leases, err)
 	}
 }
+
+// TestALongApplyKeepsItsLease: the changes take longer to write than a lease lasts, and nobody gets the module meanwhile.
+func TestALongApplyKeepsItsLease(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.fake.lists([]sdk.Customer{customer("c1", "Contoso")}, sub("u1", "c1", "5"))
+	i := r.later(0)
+	i.Lease = 900 * time.Millisecond
+	other := r.later(0)
+	var taken sync.WaitGroup
+	var tookAnyway error
+	req := r.request()
+	var once sync.Once
+	req.Planned = func(Change) {
+		once.Do(func() {
+			time.Sleep(3 * i.Lease / 2)
+			taken.Go(func() {
+				acme, err := other.Store.EnsureTenant(t.Context(), r.module.Tenant, r.module.TenantName)
+				if err != nil {
+					tookAnyway = err
+					return
+				}
+				row, err := other.Store.EnsureModule(t.Context(), acme.ID, r.module.Name, r.module.Plugin)
+				if err == nil {
+					_, err = other.Store.AcquireLease(t.Context(), row, "another", "sync", time.Minute)
+				}
+				tookAnyway = err
+			})
+			time.Sleep(i.Lease)
+		})
+	}
+	report, err := i.Run(t.Context(), req)
+	must(t, err)
+	r.wants(report, Succeeded, map[string]int{CountCreated: 1})
+	taken.Wait()
+	// Where one writes at a time, whoever wants the lease waits until the run has ended.
+	var held *store.LeaseHeldError
+	if !errors.As(tookAnyway, &held) && (r.Store.Shared() || tookAnyway != nil) {
+		t.Errorf("another run that wanted the module meanwhile got %v", tookAnyway)
+	}
+}
+
+// TestAWaitForTheAccountCostsNoneOfTheTime: runs.timeout is for the run itself.
+func TestAWaitForTheAccountCostsNoneOfTheTime(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.fake.lists([]sdk.Customer{customer("c1", "Contoso")}, sub("u1", "c1", "5"))
+	i := r.later(0)
+	i.Timeout = 3 * time.Second
+	acme, err := i.Store.EnsureTenant(t.Context(), r.module.Tenant, r.module.TenantName)
+	must(t, err)
+	row, err := i.Store.EnsureModule(t.Context(), acme.ID, r.module.Name, r.module.Plugin)
+	must(t, err)
+	_, err = i.Store.AcquireLease(t.Context(), row, "other", "sync", 5*time.Second)
+	must(t, err)
+	r.fake.info.Sharing = []Module{r.module}
+	req := r.request()
+	req.Module.Tenant = "beta"
+	report, err := i.Run(t.Context(), req)
+	must(t, err)
+	if report.Outcome != Succeeded {
+		t.Errorf("it ended as %s", report.Outcome)
+	}
+}

@@ -143,9 +143,6 @@ func (r *run) connect(ctx context.Context) error {
 		}
 		r.module.Distributor = r.info.Distributor
 	}
-	if err := r.share(ctx); err != nil {
-		return err
-	}
 	return r.narrowDown(ctx)
 }
 

@@ -198,7 +198,11 @@ func (l *Loop) end(run ended) {
 	switch {
 	case errors.As(run.err, &busy):
 		// They may be done earlier, and they may go on.
-		s.free = now.Add(max(min(busy.Until.Sub(now), pause), time.Second))
+		wait := min(busy.Until.Sub(now), pause)
+		if wait <= 0 { // they are alive, and write
+			wait = pause
+		}
+		s.free = now.Add(max(wait, time.Second))
 		l.log.Debug("somebody else is running the module", "module", s.entry.Name, "holder", busy.By)
 	case errors.Is(run.err, ErrNotDue):
 		s.free = now.Add(time.Second)

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/uptrace/bun"
 )
@@ -20,6 +21,7 @@ type Tx struct {
 	// conn is the transaction's connection; nil where many rows do not come.
 	conn               *sql.Conn
 	tenantID, moduleID int64
+	holder             string
 	prepared           map[statementKey]*sql.Stmt
 	args               []any
 }
@@ -29,7 +31,7 @@ type Tx struct {
 // ends, nothing is changed.
 func (s *Store) Apply(ctx context.Context, moduleID int64, holder string, fn func(ctx context.Context, tx *Tx) error) error {
 	return s.changeOnce(ctx, "apply changes", func(ctx context.Context, conn *sql.Conn, btx bun.Tx) error {
-		tx := &Tx{store: s, tx: btx, conn: conn, moduleID: moduleID, prepared: map[statementKey]*sql.Stmt{}}
+		tx := &Tx{store: s, tx: btx, conn: conn, moduleID: moduleID, holder: holder, prepared: map[statementKey]*sql.Stmt{}}
 		err := btx.NewSelect().Model((*Module)(nil)).Column("tenant_id").Where("id = ?", moduleID).Scan(ctx, &tx.tenantID)
 		if errors.Is(err, sql.ErrNoRows) {
 			err = ErrLeaseLost
@@ -46,6 +48,12 @@ func (s *Store) Apply(ctx context.Context, moduleID int64, holder string, fn fun
 		err = fn(ctx, tx)
 		return errors.Join(err, tx.close())
 	})
+}
+
+// RenewLease makes the lease last for the time to live from now, once the transaction has ended well. While it goes on nobody can
+// take the lease, however long ago it has expired.
+func (t *Tx) RenewLease(ctx context.Context, ttl time.Duration) error {
+	return t.store.touchLease(ctx, t.tx.NewUpdate().Set("expires_at = ?", stored(t.store.now().Add(ttl))), t.moduleID, t.holder)
 }
 
 func (t *Tx) close() error {

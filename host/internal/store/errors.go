@@ -122,6 +122,8 @@ type LeaseHeldError struct {
 	Lease Lease
 	// Module is the module's name.
 	Module string
+	// Written: its holder is writing, and keeps the lease until that is over, even if it has expired.
+	Written bool
 }
 
 func (e *LeaseHeldError) Error() string {
@@ -133,6 +135,9 @@ func (e *LeaseHeldError) Code() string { return "run.module_busy" }
 
 // Hint says what to do next.
 func (e *LeaseHeldError) Hint() string {
+	if e.Written {
+		return "Wait for it to end: it is writing its changes. If that program hangs, end it; what it has not finished is undone."
+	}
 	return fmt.Sprintf("Wait for it to end. If that program is dead, its hold ends by itself at %s.", e.Lease.ExpiresAt.Format(time.RFC3339))
 }
 

@@ -11,13 +11,23 @@ import (
 )
 
 // AcquireLease takes the right to run a module, until the time to live is over or ReleaseLease. It gives a
-// *LeaseHeldError while somebody else's lease is alive, or one of the same holder. The holder has to be a name of this
+// *LeaseHeldError while somebody else's lease is alive, or one of the same holder, and while a transaction of its holder goes on. The holder has to be a name of this
 // very run: two runs that share a holder could not be told apart once a lease has expired.
 func (s *Store) AcquireLease(ctx context.Context, module Module, holder, purpose string, ttl time.Duration) (Lease, error) {
 	cleanAll(&holder, &purpose)
 	var lease Lease
 	var held *LeaseHeldError
 	err := s.change(ctx, fmt.Sprintf("take the lease of module %q", module.Name), func(ctx context.Context, tx bun.Tx) error {
+		written, err := s.dialect.leaseIsWritten(ctx, tx, module.ID)
+		if err != nil {
+			return err
+		}
+		if written {
+			held = &LeaseHeldError{Module: module.Name}
+			err := tx.NewSelect().Model(&held.Lease).Where("module_id = ?", module.ID).Scan(ctx)
+			held.Written = !held.Lease.ExpiresAt.After(s.now())
+			return err
+		}
 		now := s.now()
 		lease = Lease{
 			ModuleID: module.ID, TenantID: module.TenantID, Holder: holder, Purpose: purpose,

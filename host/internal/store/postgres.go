@@ -32,6 +32,9 @@ const (
 	pgIdle, pgIdleTime = 4, 5 * time.Minute
 	// pgConnectTimeout is how long to wait for a server that does not answer, if the URL does not say.
 	pgConnectTimeout = 10 * time.Second
+	// pgHangs is how long a program may do nothing in the middle of its changes, as PostgreSQL writes it. What it does between
+	// two statements takes less than a second.
+	pgHangs = "5min"
 )
 
 //go:embed migrations/postgres/*.sql
@@ -260,8 +263,22 @@ func (d *postgres) placeholders(b []byte, from, n int) []byte {
 
 func (d *postgres) time(t time.Time) any { return t.UTC() }
 
-// alone locks the tenant's row. References to it do not wait for that.
+// leaseIsWritten reports whether a transaction has locked a module's lease. It waits for nobody.
+func (d *postgres) leaseIsWritten(ctx context.Context, tx bun.Tx, moduleID int64) (bool, error) {
+	var there, free int
+	err := tx.QueryRowContext(ctx, "SELECT count(*) FROM leases WHERE module_id = ?", moduleID).Scan(&there)
+	if err == nil && there > 0 {
+		err = tx.QueryRowContext(ctx,
+			"SELECT count(*) FROM (SELECT FROM leases WHERE module_id = ? FOR UPDATE SKIP LOCKED) free", moduleID).Scan(&free)
+	}
+	return there > free, err
+}
+
+// alone locks the tenant's row. References to it do not wait for that. A program that hangs meanwhile is thrown out by the server.
 func (d *postgres) alone(ctx context.Context, tx bun.Tx, tenantID int64) error {
+	if _, err := tx.ExecContext(ctx, "SET LOCAL idle_in_transaction_session_timeout = '"+pgHangs+"'"); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, "SELECT FROM tenants WHERE id = ? FOR NO KEY UPDATE", tenantID)
 	return err
 }

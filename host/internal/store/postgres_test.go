@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -309,4 +310,37 @@ func TestCutConnectionsAreReplaced(t *testing.T) {
 		_, err = w.Customers(ctx, w.tenant.ID)
 		must(t, err)
 	}
+}
+
+// TestNobodyWaitsForALeaseThatIsBeingWritten: it has expired, and its holder hangs in the middle of its changes.
+func TestNobodyWaitsForALeaseThatIsBeingWritten(t *testing.T) {
+	t.Parallel()
+	var minutes atomic.Int64
+	fresh := freshPostgres(t)
+	clock := func() time.Time { return time.Date(2026, 3, 1, 0, int(minutes.Load()), 0, 0, time.UTC) }
+	s, other := fresh(Options{Now: clock}), fresh(Options{Now: clock})
+	_, m := addModule(t, s, "acme", "rhipe")
+	_, err := s.AcquireLease(t.Context(), m, "me", "sync", time.Minute)
+	must(t, err)
+	must(t, s.Apply(t.Context(), m.ID, "me", func(ctx context.Context, tx *Tx) error {
+		minutes.Store(5)
+		_, err := other.AcquireLease(ctx, m, "another", "sync", time.Minute)
+		var held *LeaseHeldError
+		if !errors.As(err, &held) || !held.Written || held.Lease.Holder != "me" || !strings.Contains(held.Hint(), "If that program hangs, end it") {
+			t.Errorf("another one got %v", err)
+		}
+		var limit string
+		if err := tx.tx.QueryRowContext(ctx, "SHOW idle_in_transaction_session_timeout").Scan(&limit); err != nil || limit != pgHangs {
+			t.Errorf("a program that hangs is thrown out after %q (%v), want %s", limit, err, pgHangs)
+		}
+		return tx.RenewLease(ctx, time.Minute)
+	}))
+	_, err = other.AcquireLease(t.Context(), m, "another", "sync", time.Minute)
+	var held *LeaseHeldError
+	if !errors.As(err, &held) || held.Written || !held.Lease.ExpiresAt.Equal(clock().Add(time.Minute)) {
+		t.Errorf("after the changes another one got %v", err)
+	}
+	minutes.Store(7)
+	_, err = other.AcquireLease(t.Context(), m, "another", "sync", time.Minute)
+	must(t, err)
 }

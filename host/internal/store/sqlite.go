@@ -264,6 +264,9 @@ func (d *sqlite) reserveIDs(ctx context.Context, tx *sql.Tx, table Table, n int,
 	return nil
 }
 
+// leaseIsWritten is never true: one writes at a time.
+func (d *sqlite) leaseIsWritten(context.Context, bun.Tx, int64) (bool, error) { return false, nil }
+
 // alone has nothing to do: one writes at a time.
 func (d *sqlite) alone(context.Context, bun.Tx, int64) error { return nil }
 
