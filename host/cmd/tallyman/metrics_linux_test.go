@@ -234,6 +234,40 @@ func TestServeTellsPrometheusOfCrashes(t *testing.T) {
 	p.stop(b)
 }
 
+func TestServeTakesSoManyClientsAtOnce(t *testing.T) {
+	t.Parallel()
+	p := serving(t, 1, impatience)
+	b, address := p.scraping()
+	ask := func(wait time.Duration) (closes func(), err error) {
+		client := &http.Client{Transport: &http.Transport{}, Timeout: wait}
+		answer, err := client.Get("http://" + address + "/healthz") //nolint:noctx // the client has a time limit
+		if err == nil {
+			_, err = io.Copy(io.Discard, answer.Body)
+			_ = answer.Body.Close()
+		}
+		return client.CloseIdleConnections, err
+	}
+	http.DefaultClient.CloseIdleConnections()
+	var closers []func()
+	for range 100 {
+		closes, err := ask(10 * time.Second)
+		if err != nil {
+			break // whoever waited for the host's first look is still connected
+		}
+		closers = append(closers, closes)
+	}
+	if _, err := ask(2 * time.Second); err == nil {
+		t.Error("one more is answered at once")
+	}
+	for _, closes := range closers {
+		closes()
+	}
+	if _, err := ask(time.Minute); err != nil {
+		t.Errorf("after the others have gone: %v", err)
+	}
+	p.stop(b)
+}
+
 // checkDashboard looks up what the dashboard asks for.
 func checkDashboard(t *testing.T, told scraped) {
 	t.Helper()

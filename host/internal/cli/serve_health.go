@@ -9,10 +9,17 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"golang.org/x/net/netutil"
+
+	"github.com/tallymanhq/tallyman/host/internal/integrator"
 )
 
 // health answers whether the program works.
 type health struct{ server *http.Server }
+
+// mostClients is how many connections are taken at once; whoever comes later waits.
+const mostClients = 100
 
 // aliveFor is how long ago the loop may have looked last. It does so each minute.
 const aliveFor = 5 * time.Minute
@@ -24,7 +31,10 @@ func (v *server) listen(ctx context.Context, address string) (*health, error) {
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen at serve.listen: %w", err)
+		return nil, &integrator.Problem{
+			Code: "serve.listen", Message: fmt.Sprintf("serve.listen: %v", err),
+			Hint: "Does another \"tallyman serve\" on this machine answer there? Give each an address of its own.",
+		}
 	}
 	begun := time.Now()
 	mux := http.NewServeMux()
@@ -33,16 +43,19 @@ func (v *server) listen(ctx context.Context, address string) (*health, error) {
 		if ctx.Err() != nil {
 			return errors.New("ending")
 		}
-		if _, err := v.store.Leases(request, 0); err != nil {
+		if err := v.store.Answers(request); err != nil {
 			v.log.Warn("not ready", "error", err)
 			return errors.New("the database does not answer; see the log")
 		}
 		return v.alive(begun)
 	}))
 	mux.Handle("GET /metrics", v.metrics.Handler())
-	h := &health{&http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}}
+	h := &health{&http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, // Prometheus asks every minute, mostly
+	}}
 	go func() {
-		if err := h.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := h.server.Serve(netutil.LimitListener(listener, mostClients)); !errors.Is(err, http.ErrServerClosed) {
 			v.log.Error("/healthz, /readyz and /metrics are not answered any more", "error", err)
 		}
 	}()

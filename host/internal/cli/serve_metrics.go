@@ -47,6 +47,9 @@ func (v *server) measure() (*telemetry.Metrics, error) {
 
 // standingsOf reads how the modules are doing.
 func standingsOf(ctx context.Context, s *store.Store) ([]telemetry.Standing, error) {
+	if err := s.Answers(ctx); err != nil {
+		return nil, err
+	}
 	glances, err := s.Glances(ctx)
 	list := make([]telemetry.Standing, len(glances))
 	for i, g := range glances {

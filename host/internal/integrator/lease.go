@@ -183,8 +183,7 @@ func (r *run) renewOne(ctx context.Context, module int64) error {
 			return err
 		}
 	}
-	_, err := r.store.Leases(ctx, 0)
-	return err
+	return r.store.Answers(ctx)
 }
 
 // keepLease renews the leases until ended is closed or ctx is over. It gives an error when they are lost, or may be soon: a host

@@ -70,7 +70,10 @@ func Decide(f *Facts, open []store.Incident, p Policy) []Decision {
 	for _, incident := range open {
 		switch f.fate(incident, findings) {
 		case isOver:
-			over = append(over, incident)
+			// Whoever was told that it began is told that it is over once the mute is.
+			if !p.Muted || incident.ToldAt == nil {
+				over = append(over, incident)
+			}
 		case isReplaced:
 			replaced = append(replaced, incident)
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"html/template"
@@ -70,16 +71,48 @@ func (e *Email) Send(ctx context.Context, key string, m *Message) error {
 	to := net.JoinHostPort(e.Host, strconv.Itoa(e.port()))
 	message, err := e.compose(key, m)
 	if err != nil {
-		return notSent(to, err, "", e.Password)
+		return notSent(to, err, "", e.secrets()...)
 	}
 	client, err := e.client()
 	if err == nil {
 		err = client.DialAndSendWithContext(ctx, message)
 	}
 	if err != nil {
-		return notSent(to, err, e.hint(err), e.Password)
+		return notSent(to, err, e.hint(err), e.secrets()...)
 	}
 	return nil
+}
+
+// secrets are the forms in which the password goes to the server, which may repeat any of them.
+func (e *Email) secrets() []sdk.Secret {
+	password := e.Password.Reveal()
+	if password == "" {
+		return nil
+	}
+	list := []sdk.Secret{e.Password}
+	for _, text := range []string{"\x00" + e.Username + "\x00" + password, password} {
+		list = append(list, sdk.NewSecret(base64.StdEncoding.EncodeToString([]byte(text))))
+		list = append(list, sdk.NewSecret(base64.RawStdEncoding.EncodeToString([]byte(text))))
+	}
+	return list
+}
+
+// mostHeard is how much is read of what a mail server says for one message, in bytes.
+const mostHeard = 1 << 20
+
+// heard is a connection that ends when the other side has said too much.
+type heard struct {
+	net.Conn
+	left int
+}
+
+func (h *heard) Read(b []byte) (int, error) {
+	if h.left <= 0 {
+		return 0, errors.New("the server says too much for a mail server")
+	}
+	n, err := h.Conn.Read(b[:min(len(b), h.left)])
+	h.left -= n
+	return n, err
 }
 
 func (e *Email) client() (*mail.Client, error) {
@@ -88,6 +121,15 @@ func (e *Email) client() (*mail.Client, error) {
 		mail.WithTLSConfig(&tls.Config{ServerName: e.Host, RootCAs: e.roots, MinVersion: tls.VersionTLS12}),
 	}
 	login := mail.SMTPAuthAutoDiscover
+	if e.Encryption != TLS { // the library would take a connection of ours for one without
+		options = append(options, mail.WithDialContextFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &heard{conn, mostHeard}, nil
+		}))
+	}
 	switch e.Encryption {
 	case TLS:
 		options = append(options, mail.WithSSL())
@@ -122,7 +164,7 @@ func (e *Email) hint(err error) string {
 	case errors.As(err, &refused):
 		return "Are the channel's host, port and tls right, and does a firewall let this machine through?"
 	default:
-		return ""
+		return "It is sent again by itself. If it stays, ask who runs the mail server, with this text."
 	}
 }
 

@@ -125,11 +125,15 @@ func wrongStatus(status int) string {
 	case status >= 300 && status < 400:
 		return "It answers from another address; write that one into the channel's url."
 	default:
-		return ""
+		return "It is sent again by itself. If it stays, ask who runs the other side, with this text."
 	}
 }
 
 func statusText(answer *http.Response) string {
-	body, _ := io.ReadAll(io.LimitReader(answer.Body, longestLine))
+	// All of it: a secret that is cut off would not be recognised any more.
+	body, _ := io.ReadAll(answer.Body)
+	if len(body) == longestAnswer { // nor would one that is cut off here
+		body = []byte("with a page of more than 16 KiB")
+	}
 	return fmt.Sprintf("it answered %s: %s", answer.Status, body)
 }

@@ -204,11 +204,11 @@ func (t *Teller) deliver(ctx context.Context, name string, channel Sender) (sent
 			return sent, err
 		}
 		row := claimed[0]
-		switch first, err := t.comesFirst(ctx, row); {
+		switch until, err := t.waits(ctx, row); {
 		case err != nil:
 			return sent, err
-		case first != nil:
-			if err := t.Store.PostponeMessage(ctx, row.ID, first.NextAt); err != nil {
+		case !until.IsZero():
+			if err := t.Store.PostponeMessage(ctx, row.ID, until); err != nil {
 				return sent, err
 			}
 			continue
@@ -237,6 +237,35 @@ func (t *Teller) deliver(ctx context.Context, name string, channel Sender) (sent
 	return sent, ctx.Err()
 }
 
+// waits gives until when a message has to wait: for the end of a mute, or for another message. Zero: it does not.
+func (t *Teller) waits(ctx context.Context, row store.Message) (until time.Time, err error) {
+	about := moduleIn(row)
+	if row.TenantID == nil || about.Module == "" {
+		return until, nil
+	}
+	mutes, err := t.Store.Mutes(ctx, *row.TenantID)
+	if err != nil {
+		return until, err
+	}
+	_, module, err := t.Store.FindModule(ctx, about.Tenant, about.Module)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return until, err
+	}
+	for _, m := range mutes {
+		if m.Of(*row.TenantID, module.ID) && m.Until.After(until) {
+			until = m.Until
+		}
+	}
+	if !until.IsZero() {
+		return until, nil
+	}
+	first, err := t.comesFirst(ctx, row)
+	if err != nil || first == nil {
+		return until, err
+	}
+	return first.NextAt, nil
+}
+
 // comesFirst gives the message that has to arrive before another one does, if there is one: nobody is told that something is over
 // before they are told that it began. What is given up is not waited for.
 func (t *Teller) comesFirst(ctx context.Context, row store.Message) (*store.Message, error) {
@@ -247,20 +276,19 @@ func (t *Teller) comesFirst(ctx context.Context, row store.Message) (*store.Mess
 	if err != nil {
 		return nil, err
 	}
-	module := moduleIn(row)
+	module := moduleIn(row).Module
 	for i := range list {
-		if m := &list[i]; m.ID < row.ID && m.FailedAt == nil && m.Channel == row.Channel && moduleIn(*m) == module {
+		if m := &list[i]; m.ID < row.ID && m.FailedAt == nil && m.Channel == row.Channel && moduleIn(*m).Module == module {
 			return m, nil
 		}
 	}
 	return nil, nil
 }
 
-// moduleIn gives the module a message is about.
-func moduleIn(row store.Message) string {
-	var m Message
-	_ = json.Unmarshal(row.Body, &m) // sending it says what is wrong with it
-	return m.Module
+// moduleIn gives the tenant and the module a message is about.
+func moduleIn(row store.Message) (about struct{ Tenant, Module string }) {
+	_ = json.Unmarshal(row.Body, &about) // sending it says what is wrong with it
+	return about
 }
 
 func (t *Teller) send(ctx context.Context, channel Sender, row store.Message) error {

@@ -270,6 +270,38 @@ func TestNobodyIsToldOfTheEndBeforeTheBeginning(t *testing.T) {
 	})
 }
 
+// TestNothingIsToldOfAMutedModule: neither what had to wait for its channel, nor that it is over. Both are told afterwards.
+func TestNothingIsToldOfAMutedModule(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(in *installation) {
+		teller := in.teller(in.store, "acme", "beta")
+		beta := in.add("beta")
+		in.ran(beta, "failed", "b")
+		in.look(teller)
+		in.wantTold("failed beta")
+		in.hook.answers(http.StatusServiceUnavailable, "down")
+		in.ran(in.module, "failed", "a")
+		in.look(teller)
+		for _, m := range []store.Module{in.module, beta} {
+			in.must(in.store.AddMute(in.Context(), store.Mute{
+				TenantID: m.TenantID, ModuleID: &m.ID, Until: in.now().Add(5 * time.Hour), Reason: "moving", Who: "kim",
+			}))
+		}
+		in.hook.answers(http.StatusOK, "")
+		in.ran(in.module, "succeeded", "")
+		in.ran(beta, "succeeded", "")
+		for range 4 {
+			in.hours.Add(1)
+			in.look(teller)
+		}
+		in.wantTold("failed beta")
+		in.hours.Add(2)
+		in.look(teller)
+		in.look(teller)
+		in.wantTold("failed beta, failed acme, recovered acme, recovered beta")
+	})
+}
+
 func TestSeveralHostsTellOnce(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(in *installation) {

@@ -151,7 +151,7 @@ func (f *Facts) recovered(over []store.Incident, p Policy) Decision {
 		}
 		m.Details = append(m.Details, fmt.Sprintf("%s since %s: %s", incident.Kind, clock(incident.OpenedAt, p), incident.Summary))
 	}
-	if !told || p.Muted {
+	if !told {
 		return d
 	}
 	m.Subject = fmt.Sprintf("%s recovered: no longer %s", f, strings.Join(kinds, ", "))

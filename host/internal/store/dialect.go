@@ -37,6 +37,8 @@ type dialect interface {
 	classify(err error) *Error
 	// reserveIDs takes n ids of a table that nobody will use again, and gives each, in rising order.
 	reserveIDs(ctx context.Context, tx *sql.Tx, table Table, n int, give func(id int64)) error
+	// inPlace gives an error if what is open is not what others find under the database's name any more.
+	inPlace() error
 	// leaseIsWritten reports whether a transaction has locked a module's lease. It waits for nobody.
 	leaseIsWritten(ctx context.Context, tx bun.Tx, moduleID int64) (bool, error)
 	// alone makes a transaction the only one that writes what a tenant has, until it ends. Waiting for it ends with ctx.

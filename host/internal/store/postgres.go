@@ -263,6 +263,8 @@ func (d *postgres) placeholders(b []byte, from, n int) []byte {
 
 func (d *postgres) time(t time.Time) any { return t.UTC() }
 
+func (d *postgres) inPlace() error { return nil }
+
 // leaseIsWritten reports whether a transaction has locked a module's lease. It waits for nobody.
 func (d *postgres) leaseIsWritten(ctx context.Context, tx bun.Tx, moduleID int64) (bool, error) {
 	var there, free int

@@ -49,6 +49,8 @@ var creating sync.Mutex
 type sqlite struct {
 	path   string
 	stamps stamps
+	// opened is the file that is open.
+	opened fs.FileInfo
 }
 
 var _ dialect = (*sqlite)(nil)
@@ -94,6 +96,9 @@ func (d *sqlite) migrations() (fs.FS, database.Dialect) {
 
 func (d *sqlite) open(_ context.Context, opts Options) (write, read *sql.DB, err error) {
 	if err := d.file(opts.NoCreate); err != nil {
+		return nil, nil, err
+	}
+	if d.opened, err = os.Stat(d.path); err != nil {
 		return nil, nil, err
 	}
 	if write, err = sql.Open("sqlite", d.dsn(writeCache, "")); err != nil {
@@ -262,6 +267,24 @@ func (d *sqlite) reserveIDs(ctx context.Context, tx *sql.Tx, table Table, n int,
 		give(id)
 	}
 	return nil
+}
+
+// inPlace compares the file with the one that was opened: with two of them, a module would be run twice.
+func (d *sqlite) inPlace() error {
+	info, err := os.Stat(d.path)
+	if err == nil && os.SameFile(info, d.opened) {
+		return nil
+	}
+	what := "was replaced"
+	if errors.Is(err, fs.ErrNotExist) {
+		what = "was moved away or removed"
+	} else if err != nil {
+		what = "cannot be looked at: " + err.Error()
+	}
+	return &Error{
+		Kind: KindIO, Path: d.path, Message: fmt.Sprintf("the database file %s %s while this program has it open", d.path, what),
+		Next: "Nothing is written any more. Put the right file in its place, with no -wal and -shm of another beside it, and start this program again.",
+	}
 }
 
 // leaseIsWritten is never true: one writes at a time.

@@ -231,3 +231,43 @@ func TestWaitingForAMigrationIsSaidAndEnds(t *testing.T) {
 	must(t, lock.Close())
 	openAt(t, Options{URL: "sqlite:" + path})
 }
+
+func TestAFileThatIsMovedOrReplacedIsWrittenNoMore(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "tallyman.db")
+	s := openAt(t, Options{URL: "sqlite:" + path})
+	_, err := s.EnsureTenant(t.Context(), "acme", "")
+	must(t, err)
+	wants := func(text string) {
+		t.Helper()
+		_, err := s.EnsureTenant(t.Context(), "another", "")
+		for _, err := range []error{err, s.Answers(t.Context())} {
+			var problem *Error
+			if !errors.As(err, &problem) || !strings.Contains(problem.Message, text) || !strings.Contains(problem.Next, "start this program again") {
+				t.Errorf("the error is %v, want %q", err, text)
+			}
+		}
+	}
+	must(t, os.Rename(path, path+".away"))
+	wants("was moved away or removed")
+	must(t, os.WriteFile(path, nil, 0o600))
+	wants("was replaced")
+	must(t, os.Rename(path+".away", path))
+	_, err = s.EnsureTenant(t.Context(), "another", "")
+	must(t, err)
+	must(t, s.Answers(t.Context()))
+}
+
+func TestWhatIsNoURLIsNotShown(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"host=127.0.0.1 password=s3cret dbname=t":  "and this one does not",
+		"host=127.0.0.1 password=s3:cret dbname=t": "and this one does not",
+		"mysql://kim:s3cret@db.example/t":          `not with "mysql"`,
+	} {
+		_, err := Open(t.Context(), Options{URL: url})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3") {
+			t.Errorf("%s: %v, want %q", url, err, want)
+		}
+	}
+}

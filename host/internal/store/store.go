@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -81,6 +82,9 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	return nil, err
 }
 
+// schemeForm is what a URL begins with.
+var schemeForm = regexp.MustCompile(`^[a-z][a-z0-9+.-]{0,20}$`)
+
 // dialectFor chooses the dialect for a URL.
 func dialectFor(opts Options) (dialect, string, error) {
 	const next = `Write database { url = "sqlite:tallyman.db" }, or url = "postgres://user:password@host:5432/database".`
@@ -101,10 +105,12 @@ func dialectFor(opts Options) (dialect, string, error) {
 	case opts.URL == "":
 		return nil, "", &Error{Op: "open database", Kind: KindURL, Message: "no database is set", Next: next}
 	default:
-		return nil, "", &Error{
-			Op: "open database", Kind: KindURL,
-			Message: fmt.Sprintf("a database URL starts with sqlite: or postgres://, not with %q", scheme), Next: next,
+		// What is no URL may hold a password: host=db.example password=…
+		message := "a database URL starts with sqlite: or postgres://, and this one does not"
+		if found && schemeForm.MatchString(scheme) {
+			message = fmt.Sprintf("a database URL starts with sqlite: or postgres://, not with %q", scheme)
 		}
+		return nil, "", &Error{Op: "open database", Kind: KindURL, Message: message, Next: next}
 	}
 }
 
@@ -143,6 +149,15 @@ func (s *Store) change(ctx context.Context, op string, fn func(ctx context.Conte
 	}
 }
 
+// Answers gives an error unless the database can be read, and is the one that others find under its name.
+func (s *Store) Answers(ctx context.Context) error {
+	if err := s.dialect.inPlace(); err != nil {
+		return s.fail(ctx, "look at the database", err)
+	}
+	_, err := s.Leases(ctx, 0)
+	return err
+}
+
 // changeOnce is change for an fn that cannot be run a second time. It is also given the transaction's connection.
 func (s *Store) changeOnce(ctx context.Context, op string, fn func(ctx context.Context, conn *sql.Conn, tx bun.Tx) error) error {
 	return s.fail(ctx, op, s.transact(ctx, fn))
@@ -179,6 +194,9 @@ func (s *Store) transact(ctx context.Context, fn func(ctx context.Context, conn 
 			err = errors.Join(err, fmt.Errorf("roll back: %w", rollbackErr))
 		}
 	}()
+	if err := s.dialect.inPlace(); err != nil {
+		return err
+	}
 	if err := s.mayWrite(ctx, tx.Tx); err != nil {
 		return err
 	}
