@@ -5,8 +5,10 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/tallymanhq/tallyman/host/internal/config"
 	"github.com/tallymanhq/tallyman/host/internal/store"
 )
 
@@ -37,7 +39,7 @@ func (d *doctor) undelivered(ctx context.Context, s *store.Store) {
 		return
 	}
 	for _, c := range stuck {
-		said := c.explain()
+		said := c.explain(d.app.config)
 		d.add(findingWarning, "notifications", said.what, said.next)
 	}
 }
@@ -81,10 +83,16 @@ func stuckChannels(ctx context.Context, s *store.Store, now time.Time) ([]stuckC
 }
 
 // explain says what does not get through, and what to do.
-func (c *stuckChannel) explain() advice {
+func (c *stuckChannel) explain(is *config.Config) advice {
 	what := fmt.Sprintf("channel %q: %s not delivered", c.Channel, plural(c.Messages, "message"))
 	if c.GivenUp > 0 {
 		what += fmt.Sprintf(", %d of them given up", c.GivenUp)
+	}
+	if !slices.ContainsFunc(is.Notifications.Channels(), func(has *config.Channel) bool { return has.Name == c.Channel }) {
+		return advice{
+			what + ", and the configuration has no such channel any more",
+			"See \"tallyman notifications list\" for what nobody was told. Give a channel this name again, and they are sent there for three days.",
+		}
 	}
 	return advice{
 		what + ": " + c.Error,

@@ -46,6 +46,11 @@ func TestTheDoctorLooksAtChannels(t *testing.T) {
 		`"tallyman notifications test team"`, "Nothing is wrong; 1 warning.")
 	s.wants(s.run(0, "status"), `channel "team": 1 message not delivered`)
 
+	s.change(`chat "team"`, `chat "renamed"`)
+	s.wants(s.run(0, "doctor"), `channel "team": 1 message not delivered, and the configuration has no such channel any more`)
+	s.change(`chat "renamed"`, `chat "team"`)
+	s.wants(s.run(1, "notifications", "test"), "team: NOT SENT", "channel team: ")
+
 	s.change(`file("hook")`, `"`+refuses.URL+path+`"`)
 	s.wants(s.run(0, "doctor"), "warning configuration", "notifications.chat.team.url is a secret and stands in the file in clear", "env(")
 	s.chmod("tallyman.hcl", 0o644)

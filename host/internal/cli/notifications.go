@@ -81,7 +81,8 @@ func (a *app) tryChannels(ctx context.Context, all []*config.Channel) error {
 		}
 		rows = append(rows, tried{channel.Name, err == nil, integrator.ProblemOf(err)})
 		if err != nil {
-			failures = append(failures, fmt.Errorf("channel %s: %w", channel.Name, err))
+			err = fmt.Errorf("channel %s: %w", channel.Name, err)
+			failures = append(failures, err)
 		}
 		if a.json {
 			continue

@@ -140,7 +140,7 @@ func (a *app) pause(ctx context.Context, target, until, reason string) error {
 	if err != nil {
 		return err
 	}
-	pause := store.Pause{Who: a.who(), Reason: strings.TrimSpace(reason)}
+	pause := store.Pause{Who: a.who(), Reason: strings.Join(strings.Fields(reason), " ")}
 	if until != "" {
 		at, err := parseUntil(until, cmp.Or(zone, time.Local), time.Now())
 		if err != nil {

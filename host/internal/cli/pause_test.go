@@ -25,7 +25,7 @@ func TestPausedModulesAreLeftOutUntilTheyAreResumed(t *testing.T) {
 	_, url := newPrism(t)
 	s := newShell(t, url, clientSecret)
 	s.tenants("acme/rhipe "+url, "acme/second "+url, "beta/rhipe "+url)
-	s.wants(s.run(0, "pause", "acme/rhipe", "--reason", "they are moving", "--until", "2999-12-24 06:00"),
+	s.wants(s.run(0, "pause", "acme/rhipe", "--reason", "they\nare  moving", "--until", "2999-12-24 06:00"),
 		"acme/rhipe is paused. It ends at 2999-12-24 06:00 UTC, or with \"tallyman resume acme/rhipe\".")
 	s.wants(s.run(0, "pause", "beta"), "beta is paused. End it with \"tallyman resume beta\".")
 

@@ -271,7 +271,7 @@ func (a *app) printStatus(board *statusBoard, all int) error {
 		said = append(said, r.explain(), board.explainPause(&r), r.explainQueue())
 	}
 	for _, c := range board.stuck {
-		said = append(said, c.explain())
+		said = append(said, c.explain(a.config))
 	}
 	said = slices.DeleteFunc(append(said, board.explainHosts()), func(d advice) bool { return d.what == "" })
 	for i, d := range said {

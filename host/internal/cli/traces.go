@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tallymanhq/tallyman/host/internal/telemetry"
@@ -20,6 +21,7 @@ const traceDrain = 3 * time.Second
 type tracing struct {
 	once   sync.Once
 	traces *telemetry.Traces
+	log    hclog.Logger
 }
 
 // tracer gives what makes spans, or nil if nobody wants them. The configuration is loaded.
@@ -30,6 +32,7 @@ func (a *app) tracer() trace.TracerProvider {
 	}
 	t.once.Do(func() {
 		var err error
+		t.log = a.log()
 		t.traces, err = telemetry.NewTraces(context.Background(), telemetry.TraceOptions{
 			Endpoint: a.config.Traces.Endpoint, Version: a.version, Log: a.log(), Getenv: os.Getenv,
 		})
@@ -44,5 +47,7 @@ func (a *app) tracer() trace.TracerProvider {
 func (t *tracing) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), traceDrain)
 	defer cancel()
-	_ = t.traces.Close(ctx) // whatever went wrong was logged
+	if err := t.traces.Close(ctx); err != nil {
+		t.log.Warn("traces are lost: the last of them could not be sent", "error", err)
+	}
 }

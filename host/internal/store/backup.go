@@ -44,7 +44,8 @@ func (s *Store) Backup(ctx context.Context, path string, replace bool) (size int
 			return 0, &ConflictError{Message: path + " is there already", Next: "Name another file, or let it be replaced with --force."}
 		}
 	}
-	partial, err := os.CreateTemp(filepath.Dir(path), ".tallyman-backup-*")
+	s.removeLeftBackups(filepath.Dir(path))
+	partial, err := os.CreateTemp(filepath.Dir(path), partialBackup)
 	if err != nil {
 		return 0, fileProblem(op, path, err)
 	}
@@ -69,6 +70,32 @@ func (s *Store) Backup(ctx context.Context, path string, replace bool) (size int
 		return 0, fileProblem(op, path, err)
 	}
 	return size, nil
+}
+
+// partialBackup is the name of a backup that is being made. Older than leftFor it is left over from a program that was killed.
+const (
+	partialBackup = ".tallyman-backup-*"
+	leftFor       = 24 * time.Hour
+)
+
+// removeLeftBackups removes what programs that were killed have left of their backups: all data is in it.
+func (s *Store) removeLeftBackups(dir string) {
+	entries, _ := os.ReadDir(dir) // the backup itself tells what is wrong with it
+	for _, entry := range entries {
+		path := filepath.Join(dir, entry.Name())
+		if left, _ := filepath.Match(partialBackup, entry.Name()); !left {
+			continue
+		}
+		info, err := entry.Info()
+		if err != nil || !info.Mode().IsRegular() || time.Since(info.ModTime()) < leftFor {
+			continue
+		}
+		if err := removeDatabase(path); err != nil {
+			s.log.Warn("what is left of a backup could not be removed", "path", path, "error", err)
+			continue
+		}
+		s.log.Info("removed what was left of a backup", "path", path)
+	}
 }
 
 // failedBackup says what SQLite's error means for the file that is written, not for the database that is read.

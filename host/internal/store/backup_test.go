@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -120,6 +121,26 @@ func TestABackupReplacesAFileOnlyWhenToldTo(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(dir, ".tallyman-*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v (%v)", left, err)
+	}
+}
+
+func TestWhatAKilledBackupLeftIsRemovedByALaterOne(t *testing.T) {
+	t.Parallel()
+	w, _ := onFile(t)
+	dir := t.TempDir()
+	for name, age := range map[string]time.Duration{
+		".tallyman-backup-1": 25 * time.Hour, ".tallyman-backup-1-wal": 25 * time.Hour, ".tallyman-backup-2": time.Hour, "mine.db": 1000 * time.Hour,
+	} {
+		path, at := filepath.Join(dir, name), time.Now().Add(-age)
+		must(t, os.WriteFile(path, []byte("customers"), 0o600))
+		must(t, os.Chtimes(path, at, at))
+	}
+	_, err := w.Backup(t.Context(), filepath.Join(dir, "new.db"), false)
+	must(t, err)
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	if got := fmt.Sprint(entries); got != "[- .tallyman-backup-2 - mine.db - new.db]" {
+		t.Errorf("afterwards there are %s", got)
 	}
 }
 
