@@ -10,9 +10,9 @@ BUF  := $(GO) tool -modfile=../.tools/buf/go.mod buf
 LINT := $(GO) tool -modfile=.tools/lint/go.mod golangci-lint
 # A folder of plugins/ is a plugin; the example is for reading.
 PLUGINS := $(filter-out example,$(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go)))
-# Run without the race detector, which would see nothing in them that smaller tests do not show: a million subscriptions, and
-# hundreds of random histories.
-LONG := '^(TestAMillionSubscriptions|TestARunIsWhatTheDesignSays|TestAMoveNeverChangesAnID)$$'
+# Run without the race detector, which would see nothing in them that smaller tests do not show: a million subscriptions, hundreds of
+# random histories, and what is done by programs of their own: plugins, and all that the tests of the program start.
+LONG := '^(TestAMillionSubscriptions|TestARunIsWhatTheDesignSays|TestAMoveNeverChangesAnID)$$|^TestConformance$$/^process$$'
 # The tests of the run once more, on PostgreSQL.
 ONPOSTGRES := TALLYMAN_TEST_DATABASE=postgres $(GO) test -count=1 -timeout 28m ./host/internal/integrator
 HELP_ALIGN := awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
@@ -50,7 +50,8 @@ test: postgres
 
 ## race: run all tests with the race detector, in random order (needs a C compiler)
 race: postgres
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on -p 2 -timeout 28m -skip $(LONG) ./...
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -p 2 -timeout 28m -skip $(LONG) $$($(GO) list ./... | grep -v /host/cmd/tallyman$$)
+	$(GO) test -shuffle=on -timeout 28m ./host/cmd/tallyman
 	$(GO) test -count=1 -p 2 -run $(LONG) ./plugins/... ./host/internal/integrator
 	$(ONPOSTGRES)
 
