@@ -18,7 +18,7 @@ plugins {
 }
 
 log {
-  level = "warn" # trace, debug, info, warn or error
+  level = "warn" # trace, debug, info, warn or error; where nothing is written, "tallyman serve" logs info, too
 }
 
 runs {

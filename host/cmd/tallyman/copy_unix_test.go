@@ -5,6 +5,7 @@
 package main_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -49,6 +50,8 @@ func TestAnInstallationMovesToPostgres(t *testing.T) {
 	p.wants(p.run(0, "db", "copy", "--to", `env("NEW_DATABASE")`),
 		"subscriptions\t3\t", "tallyman.db is copied to postgres://", "read back and found to be the same", `database { url = env("NEW_DATABASE") }`)
 	p.wants(p.run(1, "db", "copy", "--to", `env("NEW_DATABASE")`), "database.conflict", "is not empty", "Name a database that is empty")
+	p.env["TALLYMAN_DATABASE_URL"], p.env["ANOTHER"] = "sqlite:"+filepath.Join(p.dir, "tallyman.db"), pgtest.URL(t)
+	p.wants(p.run(0, "db", "copy", "--to", `env("ANOTHER")`), "Now change TALLYMAN_DATABASE_URL", "a unit of systemd", `database { url = env("ANOTHER") }`)
 
 	p.env["TALLYMAN_DATABASE_URL"] = url
 	for i, list := range lists {

@@ -83,6 +83,9 @@ func TestABackupMadeDuringASyncIsRestoredAndSynced(t *testing.T) {
 	}
 
 	s.wants(s.run(1, "db", "restore", file), "there is a database at", "--force")
+	s.sql("INSERT INTO hosts (name, version, started_at, seen_at) VALUES ('there', '1', datetime('now') || '+00:00', datetime('now') || '+00:00')")
+	s.wants(s.run(1, "db", "restore", file, "--force"), "is being used: tallyman serve runs (there, seen at ", "End it")
+	s.sql("DELETE FROM hosts")
 	s.wants(s.run(0, "db", "restore", file, "--force"), "is restored.")
 	if got := s.run(0, "subscriptions", "list", "acme", "--all", "--json"); got != before {
 		t.Errorf("restored, there is\n%s\nand there was\n%s", got, before)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tallymanhq/tallyman/host/internal/config"
 	"github.com/tallymanhq/tallyman/host/internal/store"
 )
 
@@ -49,8 +50,8 @@ func (a *app) dbCopy() *cobra.Command {
 			}
 			g.render(a.out)
 			return a.done("%s is copied to %s: %s of %s, read back and found to be the same.\n"+
-				"Now write database { url = %s }, see that \"tallyman doctor\" finds all in order, and start tallyman again.",
-				copied.From, copied.To, plural(copied.Rows(), "row"), plural(len(copied.Tables), "table"), asValue(to))
+				"%s, see that \"tallyman doctor\" finds all in order, and start tallyman again.",
+				copied.From, copied.To, plural(copied.Rows(), "row"), plural(len(copied.Tables), "table"), a.nowWrite(asValue(to)))
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "the other database: a URL without a password, or env(\"NAME\")")
@@ -88,4 +89,15 @@ func asValue(to string) string {
 		return fmt.Sprintf("env(%q)", name[1])
 	}
 	return fmt.Sprintf("%q", to)
+}
+
+// nowWrite says where the database's URL is to be changed: what the environment says counts more than a file.
+func (a *app) nowWrite(url string) string {
+	for _, e := range a.config.HostEntries() {
+		if e.Key == "database.url" && e.Origin.Kind == config.FromEnv {
+			return fmt.Sprintf("Now change %s, from where this program has database.url: in the environment of whoever runs it, such as a unit of "+
+				"systemd. Or remove it there, and write database { url = %s }", e.Origin.Name, url)
+		}
+	}
+	return fmt.Sprintf("Now write database { url = %s }", url)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/tallymanhq/tallyman/host/internal/integrator"
+	"github.com/tallymanhq/tallyman/host/internal/reconcile"
 	"github.com/tallymanhq/tallyman/host/internal/store"
 )
 
@@ -112,7 +113,11 @@ func (a *app) printReport(r *integrator.Report) {
 			"See what is held with \"tallyman runs show %d\"; then \"tallyman approve %d\" or \"tallyman reject %d\".", r.Run, r.Run, r.Run))
 	}
 	if r.Counts[integrator.CountHeld] > 0 && r.Mode == integrator.Plan {
-		paragraph(w, "  -> ", fmt.Sprintf("\"tallyman sync %s\" holds these until \"tallyman approve\", and does the rest. How much is too much stands in the module's block \"guards\".", r.Module))
+		where := "How much is too much stands in the module's block \"guards\"."
+		if _, asks := r.Guards[reconcile.GuardUnmatched]; asks && len(r.Guards) == 1 {
+			where = "Whether new customers wait is said by customers.unmatched."
+		}
+		paragraph(w, "  -> ", fmt.Sprintf("\"tallyman sync %s\" holds these until \"tallyman approve\", and does the rest. %s", r.Module, where))
 	}
 	if r.From != "" {
 		printMove(w, r)

@@ -5,6 +5,7 @@ package cli_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -88,4 +89,20 @@ func TestStatusAndDoctorSayWhatIsStale(t *testing.T) {
 	s.run(0, "resume", "acme/rhipe")
 	s.run(0, "sync", "acme")
 	s.wants(s.run(0, "status"), "acme/rhipe\tok\t")
+}
+
+func TestAPlanSaysWhereItStandsThatNewCustomersWait(t *testing.T) {
+	t.Parallel()
+	_, url := newPrism(t)
+	s := newShell(t, url, clientSecret)
+	text, err := os.ReadFile(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("tallyman.hcl", strings.Replace(string(text), `unmatched = "create"`, `unmatched = "hold"`, 1))
+	out := s.run(4, "plan", "acme/rhipe")
+	s.wants(out, `holds these until "tallyman approve"`, "Whether new customers wait is said by customers.unmatched.")
+	if strings.Contains(out, "guards") {
+		t.Errorf("it speaks of guards:\n%s", out)
+	}
 }

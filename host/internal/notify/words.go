@@ -68,6 +68,7 @@ func (f *Facts) held() Message {
 	}
 	if len(f.Report.Guards) > 0 {
 		m.Next = []string{
+			"tallyman runs list " + f.String() + " --waiting   (the newest run is the one to decide)",
 			fmt.Sprintf("tallyman runs show %d", f.Last.ID),
 			fmt.Sprintf("tallyman approve %d   (applies what is still true)", f.Last.ID),
 			fmt.Sprintf("tallyman reject %d    (drops it)", f.Last.ID),

@@ -232,45 +232,44 @@ func inspect(ctx context.Context, from string) (pending int, err error) {
 // makeWay makes sure that nobody runs a module of the database. One that cannot be read is moved aside.
 func makeWay(ctx context.Context, opts Options, path string) (aside string, err error) {
 	opts.ForMigration = true
-	leases, err := leasesIn(ctx, opts)
+	err = unusedIn(ctx, opts)
 	var problem *Error
 	if errors.As(err, &problem) && (problem.Kind == KindCorrupt || problem.Kind == KindNotDatabase) {
 		aside = path + ".damaged-" + time.Now().UTC().Format("20060102T150405Z")
 		return aside, moveDatabase(path, aside)
 	}
-	if err != nil {
-		return "", err
-	}
-	if len(leases) > 0 {
-		return "", &ConflictError{
-			Message: fmt.Sprintf("%s is being used: %s runs a module since %s", path, leases[0].Holder, leases[0].AcquiredAt.Format(time.RFC3339)),
-			Next: fmt.Sprintf("End that program, or wait. If it is dead, its hold ends by itself at %s.",
-				leases[0].ExpiresAt.Format(time.RFC3339)),
-		}
-	}
-	return "", nil
+	return "", err
 }
 
-// leasesIn gives the leases that are alive in a database of any schema.
-func leasesIn(ctx context.Context, opts Options) (leases []Lease, err error) {
+// hostsSince is the schema that first knew which hosts serve.
+const hostsSince = 5
+
+// unusedIn refuses a database of any schema while somebody uses it.
+func unusedIn(ctx context.Context, opts Options) (err error) {
 	s, err := Open(ctx, opts)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	state, err := s.dialect.state(ctx, s.read.DB)
-	switch {
-	case err != nil:
-		return nil, s.fail(ctx, "restore database", err)
-	case state.foreign:
-		return nil, &ConflictError{
-			Message: s.path + " is a database of another program", Next: "Correct database.url, or move that file away.",
-		}
-	case state.version == 0:
-		return nil, nil
-	default:
-		return s.Leases(ctx, 0)
+	if err != nil {
+		return s.fail(ctx, "restore database", err)
 	}
+	switch {
+	case state.foreign:
+		return &ConflictError{Message: s.path + " is a database of another program", Next: "Correct database.url, or move that file away."}
+	case state.version == 0:
+		return nil
+	case state.version >= hostsSince:
+		return s.nobodyRuns(ctx, s.read)
+	}
+	leases, err := s.Leases(ctx, 0)
+	if err == nil && len(leases) > 0 {
+		err = &ConflictError{
+			Message: fmt.Sprintf("%s is being used: %s runs a module", s.path, leases[0].Holder), Next: "End that program, or wait.",
+		}
+	}
+	return err
 }
 
 // elsewhere says that a database has tools of its own.
